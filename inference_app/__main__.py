@@ -1,0 +1,97 @@
+"""The command line: `python -m inference_app serve`, `predict` or `prepare`."""
+
+import json
+import os
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from inference_app import __version__, answers, prepared
+from inference_app.classifier import Classifier
+from inference_app.config import Settings
+from inference_app.errors import RequestError, UserError
+from inference_app.prepare import MissingPackagesError, is_prepared, prepare_model
+from inference_app.timing import Timing
+
+MISSING_PACKAGES = 3  # exit status, so that a script can install them and try again
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="%(version)s")
+def cli() -> None:
+    """Classify pictures, behind HTTP or here."""
+
+
+@cli.command()
+def serve() -> None:
+    """Serve POST /predict with Gunicorn; settings come from the environment (see README.md)."""
+    settings = Settings.from_environment()
+    prepared.read(settings.model_path)  # a bad model ends here, not in a loop of dying workers
+    config = Path(__file__).with_name("gunicorn.conf.py")
+    os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "--config", str(config)])  # noqa: S606
+
+
+@cli.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--top-k", type=click.IntRange(min=1), help="Show the K likeliest classes.")
+@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each file.")
+def predict(files: tuple[Path, ...], top_k: int | None, as_json: bool) -> None:
+    """Classify picture FILES without a server."""
+    settings = Settings.from_environment()
+    classifier = Classifier.load(settings)
+    failed = False
+    for file in files:
+        try:
+            ranking = classifier.classify(file.read_bytes(), top_k or 1, Timing())
+        except (OSError, RequestError) as error:
+            failed = True
+            click.echo(f"error: {file}: {getattr(error, 'strerror', None) or error}", err=True)
+            continue
+        answer: dict[str, Any] = answers.response(ranking[0])
+        if top_k:
+            answer["predictions"] = [each.to_json() for each in ranking]
+        if as_json:
+            answer = {"file": str(file), **answer}
+        click.echo(json.dumps(answer, ensure_ascii=False) if as_json else answer)
+    sys.exit(failed)
+
+
+@cli.command()
+@click.argument("model_id")
+@click.option("--output", type=click.Path(path_type=Path), help="Folder to write [models/NAME].")
+@click.option("--revision", help="Commit, branch or tag on the Hub.")
+@click.option("--precision", type=click.Choice(["auto", "fp32", "bf16"]), default="auto")
+@click.option("--name", help="What clients see [the last part of MODEL_ID].")
+def prepare(
+    model_id: str, output: Path | None, revision: str | None, precision: str, name: str | None
+) -> None:
+    """Turn MODEL_ID, an image classifier, into a prepared model.
+
+    MODEL_ID is an id on the Hugging Face Hub, such as microsoft/resnet-50, or a local folder in
+    Hugging Face format. Precision `auto` computes in bf16 on CPUs that have it natively, in fp32
+    on others.
+    """
+    name = name or Path(model_id).expanduser().resolve().name
+    folder = output or Path("models") / name
+    if is_prepared(folder, model_id, revision, precision):
+        click.echo(f"{folder} is prepared already", err=True)
+    else:
+        report = partial(click.echo, err=True)
+        prepare_model(model_id, folder, revision, precision, name, report)
+    click.echo(folder)
+
+
+def main() -> None:
+    """Run the command line; errors that are the user's to mend end it with one line."""
+    try:
+        cli()
+    except UserError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(MISSING_PACKAGES if isinstance(error, MissingPackagesError) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""A model that answers: the journey from a picture's bytes to its labels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference_app import image, prepared
+from inference_app.config import Settings
+from inference_app.engine import Engine
+from inference_app.prepared import Label, PreparedModel
+from inference_app.timing import Timing
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One class that a picture may be of, and the model's score for it, from 0 to 1."""
+
+    class_id: str
+    label: str
+    score: float
+
+    @property
+    def class_name(self) -> str:
+        """The first name of the label, with underscores, as in ImageNet's class index file."""
+        return self.label.split(",")[0].strip().replace(" ", "_")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the prediction as clients see it."""
+        return {"class_id": self.class_id, "label": self.label, "score": round(self.score, 6)}
+
+
+class Classifier:
+    """A prepared model and the engine that runs it."""
+
+    def __init__(self, model: PreparedModel, engine: Engine, settings: Settings) -> None:
+        self.model = model
+        self._engine = engine
+        self._settings = settings
+
+    @classmethod
+    def load(cls, settings: Settings) -> "Classifier":
+        """Read, check, compile and warm up the model; raises PreparedModelError."""
+        model = prepared.read(settings.model_path)
+        engine = Engine(model, settings.inference_threads)
+        engine.infer(np.zeros((*model.preprocessing.crop, 3), np.uint8))
+        return cls(model, engine, settings)
+
+    def classify(self, data: bytes, top_k: int, timing: Timing) -> list[Prediction]:
+        """Return the `top_k` likeliest classes of a picture, the likeliest first.
+
+        Raises the RequestErrors of `image.decode`.
+        """
+        with timing.stage("decode"):
+            pixels = image.decode(data, self.model.preprocessing, self._settings)
+        with timing.stage("infer"):
+            logits = self._engine.infer(pixels)
+        return likeliest(logits, self.model.labels, top_k)
+
+
+def likeliest(logits: NDArray[np.float32], labels: Sequence[Label], top_k: int) -> list[Prediction]:
+    """Turn logits, float32 (classes,), into the `top_k` likeliest classes by softmax."""
+    scores = np.exp(logits - logits.max())
+    scores /= scores.sum()
+    order = np.argsort(-scores, kind="stable")[:top_k]
+    return [Prediction(*labels[int(index)], score=float(scores[index])) for index in order]

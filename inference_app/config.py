@@ -1,0 +1,123 @@
+"""Settings: one table, read once from the environment, refused at start if one is bad.
+
+The environment variable of a setting is its name in capitals. The table is the class body of
+`Settings`: name, type, default, help and range, a line or three each.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from inference_app.cpus import available_cpus
+from inference_app.errors import SettingError
+
+BUNDLED_MODEL = Path(__file__).parent / "bundled"
+KNOWN_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """Return a parser of whole numbers from `least` to `most`; it raises ValueError."""
+
+    def parse(text: str) -> int:
+        if not (text.strip().isdecimal() and least <= int(text) <= most):
+            raise ValueError(f"a whole number from {least} to {most}")
+        return int(text)
+
+    return parse
+
+
+def folder(text: str) -> Path:
+    """Parse the path of a folder; it raises ValueError if there is none."""
+    path = Path(text).expanduser()
+    if not path.is_dir():
+        raise ValueError("a folder that exists")
+    return path
+
+
+def formats(text: str) -> tuple[str, ...]:
+    """Parse a comma-separated list of picture formats; it raises ValueError for unknown ones."""
+    names = tuple(name.strip().upper() for name in text.split(",") if name.strip())
+    if not names or not set(names) <= set(KNOWN_FORMATS):
+        raise ValueError("a list out of " + ",".join(KNOWN_FORMATS))
+    return names
+
+
+def log_level(text: str) -> str:
+    """Parse the name of a logging level; it raises ValueError for an unknown one."""
+    if text.lower() not in ("debug", "info", "warning", "error"):
+        raise ValueError("one of debug, info, warning, error")
+    return text.lower()
+
+
+def _setting(default: Any, parse: Callable[[str], Any], help: str) -> Any:  # noqa: A002
+    """Declare one row of the table; a callable `default` is called when the settings are made."""
+    metadata = {"parse": parse, "help": help}
+    if callable(default):
+        return field(default_factory=default, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def _default_workers() -> int:
+    """Two at the least, so that one can die while the other answers."""
+    return min(max(available_cpus(), 2), 8)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that can be set about the app, with defaults that serve."""
+
+    model_path: Path = _setting(
+        BUNDLED_MODEL, folder, "Folder of the prepared model; the bundled one by default."
+    )
+    host: str = _setting("127.0.0.1", str, "Address that Gunicorn listens on.")
+    port: int = _setting(8000, whole(1, 65535), "Port that Gunicorn listens on.")
+    workers: int = _setting(
+        _default_workers,
+        whole(1, 256),
+        "Worker processes, each with a copy of the model. Default: the CPUs it may use, 2 to 8.",
+    )
+    threads: int = _setting(8, whole(1, 256), "Requests that one worker handles at a time.")
+    inference_threads: int = _setting(
+        available_cpus,
+        whole(1, 256),
+        "CPU threads that one worker's model runs on. Default: the CPUs it may use.",
+    )
+    max_upload_mb: int = _setting(
+        32, whole(1, 1024), "Largest request body, in MB; NGINX and the app both refuse more."
+    )
+    max_megapixels: int = _setting(
+        50, whole(1, 1000), "Largest picture, in millions of pixels: bounds memory."
+    )
+    max_scans: int = _setting(
+        100, whole(1, 10_000), "Most scans in one progressive JPEG: bounds decoding time."
+    )
+    max_pictures: int = _setting(16, whole(1, 256), "Most pictures in one request.")
+    picture_formats: tuple[str, ...] = _setting(
+        ("JPEG", "PNG", "WEBP"),
+        formats,
+        "Formats accepted, out of " + ",".join(KNOWN_FORMATS) + ". Default: JPEG,PNG,WEBP.",
+    )
+    graceful_timeout: int = _setting(
+        25, whole(1, 3600), "Seconds that work in flight may take to end when a worker is stopped."
+    )
+    log_level: str = _setting("info", log_level, "debug, info, warning or error.")
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
+        """Read every setting from its variable; an empty variable means the default.
+
+        Raises SettingError, which names all the bad ones at once.
+        """
+        values, complaints = {}, []
+        for row in fields(cls):
+            text = environ.get(row.name.upper(), "")
+            if text:
+                try:
+                    values[row.name] = row.metadata["parse"](text)
+                except ValueError as wanted:
+                    complaints.append(f"{row.name.upper()} must be {wanted}, not {text!r}")
+        if complaints:
+            raise SettingError("; ".join(complaints))
+        return cls(**values)

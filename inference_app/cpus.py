@@ -1,0 +1,34 @@
+"""How many CPUs this process may use: the smaller of its affinity and its cgroup's quota."""
+
+import math
+import os
+from pathlib import Path
+
+CGROUP = Path("/sys/fs/cgroup")
+
+
+def available_cpus(cgroup: Path = CGROUP) -> int:
+    """Return the whole number of CPUs worth starting threads for, at least 1.
+
+    A container limited to 2 CPUs on a 64-core host sees 64 cores; threads for all of them would
+    spend their time throttled.
+    """
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min(affinity or 1, _quota(cgroup)))
+
+
+def _quota(cgroup: Path) -> int:
+    """CPU time per wall time that the kernel grants, rounded up; very large where unlimited.
+
+    Source: the Linux kernel's cgroup v2 (``cpu.max``) and v1 (``cpu.cfs_quota_us``) documents.
+    """
+    try:
+        quota, period = (cgroup / "cpu.max").read_text().split()
+    except (OSError, ValueError):
+        try:
+            quota = (cgroup / "cpu/cpu.cfs_quota_us").read_text().strip()
+            period = (cgroup / "cpu/cpu.cfs_period_us").read_text().strip()
+        except OSError:
+            quota, period = "max", "1"
+    unlimited = quota == "max" or int(quota) <= 0
+    return 1 << 30 if unlimited else math.ceil(int(quota) / int(period))

@@ -1,0 +1,120 @@
+"""What can go wrong, each with the status it is answered with, and the one JSON error shape.
+
+UserError                     a message for whoever started the program, one line
+├── SettingError              an environment variable is bad
+├── PreparedModelError        a prepared model is missing, damaged or of another version
+└── PrepareError              a model cannot be prepared
+RequestError                  a message for the client, with a status
+├── BadRequest           400
+├── TooLarge             413  too many bytes, pixels, scans or pictures
+├── UnsupportedPicture   415  not a picture, or of a kind that is not accepted
+├── DamagedPicture       422
+└── NotReady             503  with Retry-After
+"""
+
+import logging
+from typing import ClassVar
+
+from flask import Flask, Response, g, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+log = logging.getLogger(__name__)
+
+
+class UserError(Exception):
+    """Base of the errors that end a command with one line instead of a traceback."""
+
+
+class SettingError(UserError):
+    """An environment variable holds a value that cannot be used."""
+
+
+class PreparedModelError(UserError):
+    """A folder is not a prepared model that this version can serve."""
+
+
+class PrepareError(UserError):
+    """A source cannot be turned into a prepared model."""
+
+
+class RequestError(Exception):
+    """Base of the errors that are the request's, or the moment's; the message is for the client."""
+
+    status: ClassVar[int]
+    type: ClassVar[str]
+    retry_after: ClassVar[int | None] = None
+
+
+class BadRequest(RequestError):
+    """The request holds no picture where one is looked for, or a bad parameter."""
+
+    status, type = 400, "bad_request"
+
+
+class TooLarge(RequestError):
+    """The picture costs more bytes, pixels or scans than the settings allow."""
+
+    status, type = 413, "too_large"
+
+
+class UnsupportedPicture(RequestError):
+    """The bytes are not a picture of a kind that is accepted."""
+
+    status, type = 415, "unsupported_picture"
+
+
+class DamagedPicture(RequestError):
+    """The picture is of an accepted kind, but cannot be decoded to its end."""
+
+    status, type = 422, "damaged_picture"
+
+
+class NotReady(RequestError):
+    """The model has not answered its warm-up yet."""
+
+    status, type, retry_after = 503, "not_ready", 1
+
+
+def error_answer(status: int, type_: str, message: str) -> Response:
+    """Return the one error shape: ``{"success": false, "error": {type, message, request_id}}``."""
+    g.error_type = type_
+    error = {"type": type_, "message": message, "request_id": g.get("request_id")}
+    answer = jsonify(success=False, error=error)
+    answer.status_code = status
+    return answer
+
+
+def register(app: Flask) -> None:
+    """Answer every exception in the one error shape."""
+    app.register_error_handler(RequestError, _request_error)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _internal_error)
+
+
+def _request_error(error: RequestError) -> Response:
+    answer = error_answer(error.status, error.type, str(error))
+    if error.retry_after is not None:
+        answer.headers["Retry-After"] = str(error.retry_after)
+    return answer
+
+
+def _http_error(error: HTTPException) -> Response:
+    """Answer what Flask and Werkzeug refuse by themselves: unknown paths, methods, large bodies."""
+    messages = {
+        404: f"There is nothing at {request.path}. POST a picture to /predict.",
+        405: f"{request.path} does not take {request.method}. POST a picture to /predict.",
+        413: "The request is larger than this server accepts. Send a smaller picture.",
+    }
+    status = error.code or 500
+    type_ = TooLarge.type if status == 413 else error.name.lower().replace(" ", "_")
+    answer = error_answer(status, type_, messages.get(status, error.description or error.name))
+    if status == 405 and error.get_response().headers.get("Allow"):
+        answer.headers["Allow"] = error.get_response().headers["Allow"]
+    return answer
+
+
+def _internal_error(error: Exception) -> Response:
+    """Keep the details of our own faults in the log: they may hold paths and data."""
+    log.exception("internal error", exc_info=error)
+    message = "The server failed to answer; its log has the details under this request_id."
+    return error_answer(500, "internal_error", message)

@@ -1,0 +1,42 @@
+"""Gunicorn's settings. https://gunicorn.org/reference/settings/ says what each means."""
+
+from flask import Flask
+from gunicorn.workers.base import Worker
+
+from inference_app.classifier import Classifier
+from inference_app.config import Settings
+from inference_app.request_log import logging_config
+
+settings = Settings.from_environment()
+
+wsgi_app = "inference_app.wsgi:app"
+bind = f"{settings.host}:{settings.port}"
+worker_class = "gthread"
+workers = settings.workers
+threads = settings.threads
+graceful_timeout = settings.graceful_timeout
+
+# The model is loaded after the fork: OpenVINO's threads do not survive one.
+preload_app = False
+
+# NGINX opens a connection for each request: one kept open would hold a thread, and be reset with
+# its worker.
+keepalive = 0
+
+worker_tmp_dir = "/dev/shm"  # noqa: S108 the heartbeat file: a slow disk must not kill workers
+control_socket_disable = True  # it would put a thread into the process that forks
+
+# NGINX is the only client: what it does not send is refused.
+forwarder_headers = ""
+header_map = "refuse"
+limit_request_fields = 64
+limit_request_line = 8190
+
+logconfig_dict = logging_config(settings.log_level)
+
+
+def post_worker_init(worker: Worker) -> None:
+    """Load the model before the worker accepts its first connection: it is born ready."""
+    app: Flask = worker.wsgi
+    app.extensions["classifier"] = Classifier.load(app.extensions["settings"])
+    worker.log.info("worker ready")

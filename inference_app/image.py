@@ -1,0 +1,127 @@
+"""From the bytes of a picture to the pixels that a model sees."""
+
+import io
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from inference_app.config import Settings
+from inference_app.errors import BadRequest, DamagedPicture, TooLarge, UnsupportedPicture
+from inference_app.preprocessing import Preprocessing
+
+
+class Kind(NamedTuple):
+    """A kind of picture: how its bytes start, and Pillow's reader of its header."""
+
+    signatures: tuple[bytes, ...]
+    open: Callable[[io.BytesIO], Image.Image]
+
+
+# Pillow's readers are named here instead of left to Image.open, which would try all that it
+# has, Ghostscript for EPS among them.
+KINDS = {
+    "JPEG": Kind((b"\xff\xd8\xff",), JpegImagePlugin.jpeg_factory),  # and MPO, by many phones
+    "PNG": Kind((b"\x89PNG\r\n\x1a\n",), PngImagePlugin.PngImageFile),
+    "WEBP": Kind((b"RIFF",), WebPImagePlugin.WebPImageFile),
+    "GIF": Kind((b"GIF87a", b"GIF89a"), GifImagePlugin.GifImageFile),
+    "BMP": Kind((b"BM",), BmpImagePlugin.BmpImageFile),
+    "TIFF": Kind((b"II*\0", b"MM\0*"), TiffImagePlugin.TiffImageFile),
+}
+
+_START_OF_SCAN = b"\xff\xda"  # ITU-T T.81, table B.1
+_ORIENTATION = 0x0112  # Exif 2.3, table 4
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def decode(data: bytes, preprocessing: Preprocessing, settings: Settings) -> NDArray[np.uint8]:
+    """Return the picture as a model's input: upright, resized, cropped; uint8, (H, W, 3), RGB.
+
+    Raises BadRequest (no bytes), UnsupportedPicture, TooLarge or DamagedPicture.
+    """
+    picture = _open(data, settings.picture_formats)
+    _check_cost(picture, data, settings)
+    try:
+        # libjpeg can scale while it decodes, for a fraction of the work. At twice the size that
+        # is needed the difference is as small as that between two resize filters.
+        picture.draft("RGB", (2 * preprocessing.shortest_edge,) * 2)
+        picture.load()
+        return _resize_and_crop(_to_rgb(_upright(picture)), preprocessing)
+    except Exception as error:  # Pillow's parsers raise whatever they trip over
+        raise DamagedPicture(f"The picture is damaged: {error}.") from error
+
+
+def _open(data: bytes, formats: tuple[str, ...]) -> Image.Image:
+    """Read the header alone. The bytes decide what it is, whatever the client called it."""
+    if not data:
+        raise BadRequest("The picture has no bytes: was the file empty?")
+    kind = next((name for name in formats if data.startswith(KINDS[name].signatures)), None)
+    if kind is None:
+        raise UnsupportedPicture(
+            f"This is not a picture of a kind that is accepted ({', '.join(formats)}). "
+            "Save it as one of these and send that."
+        )
+    try:
+        return KINDS[kind].open(io.BytesIO(data))
+    except Exception as error:  # as above
+        raise DamagedPicture(f"The picture is damaged: {error}.") from error
+
+
+def _check_cost(picture: Image.Image, data: bytes, settings: Settings) -> None:
+    """Refuse what is small to send and dear to decode, before anything is decoded."""
+    megapixels = picture.width * picture.height / 1e6
+    if megapixels > settings.max_megapixels:
+        raise TooLarge(
+            f"The picture has {megapixels:.0f} megapixels; "
+            f"this server accepts {settings.max_megapixels}. Send it smaller."
+        )
+    if picture.format in ("JPEG", "MPO") and data.count(_START_OF_SCAN) > settings.max_scans:
+        raise TooLarge(
+            f"The JPEG has more than {settings.max_scans} scans. Save it again as a plain JPEG."
+        )
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """Turn the picture as its EXIF orientation says; unreadable EXIF says nothing."""
+    try:
+        turn = _UPRIGHT.get(picture.getexif().get(_ORIENTATION, 1))
+    except Exception:  # noqa: BLE001 as viewers do: show a picture whose EXIF is broken
+        turn = None
+    return picture if turn is None else picture.transpose(turn)
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    """Return the picture in RGB, as a person would see it on white paper."""
+    if picture.mode.startswith("I"):
+        # 16 bits of grey: Pillow's own conversion clips at 255 instead of scaling.
+        picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+    if picture.has_transparency_data:
+        rgba = picture.convert("RGBA")
+        paper = Image.new("RGBA", rgba.size, "white")
+        return Image.alpha_composite(paper, rgba).convert("RGB")
+    return picture.convert("RGB")
+
+
+def _resize_and_crop(picture: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    height, width = preprocessing.crop
+    resample = Image.Resampling[preprocessing.interpolation.upper()]
+    box = preprocessing.box(picture.width, picture.height)
+    return np.asarray(picture.resize((width, height), resample, box=box))

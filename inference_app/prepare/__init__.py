@@ -1,0 +1,66 @@
+"""From a Hugging Face image classifier to a prepared model, once; serving needs none of this.
+
+The only importers of torch, transformers and timm, all below `convert`, so that finding a model
+prepared already needs none of them either.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from inference_app import prepared
+from inference_app.errors import PrepareError, UserError
+from inference_app.prepare.source import Source, fetch, local_source
+
+Report = Callable[[str], None]
+
+
+class MissingPackagesError(PrepareError):
+    """Preparing needs packages that serving does without, and they are not installed."""
+
+
+def is_prepared(folder: Path, model_id: str, revision: str | None, precision: str) -> bool:
+    """Return whether `folder` holds just what `prepare_model` would make.
+
+    A model of the Hub that is there stays, unless another `revision` is asked for; a local source
+    counts as changed when one of its files is.
+    """
+    try:
+        manifest = prepared.read_manifest(folder)
+    except UserError:
+        return False
+    local = local_source(model_id)
+    wanted = local or Source(model_id, revision or manifest["source"]["revision"], folder)
+    return (manifest["source"], manifest["precision"]) == (wanted.facts(), precision)
+
+
+def prepare_model(
+    model_id: str, folder: Path, revision: str | None, precision: str, name: str, report: Report
+) -> None:
+    """Fetch, convert, check and write; `folder` appears only when all of it went well.
+
+    Raises PrepareError, with one line that says what to do, or PreparedModelError if `folder`
+    holds something else.
+    """
+    try:
+        import inference_app.prepare.convert as conversion
+    except ImportError as error:
+        raise MissingPackagesError(
+            f"preparing a model needs packages that serving does not ({error.name} is missing). "
+            "Install them with: pip install -r requirements/prepare.txt"
+        ) from error
+    with prepared.writing(folder) as new:
+        report(f"Fetching {model_id}")
+        source = fetch(model_id, revision)
+        conversion.convert(source, new, precision, report)
+        prepared.write_manifest(
+            new,
+            name=name,
+            source=source.facts(),
+            precision=precision,
+            versions={each: version(each) for each in ("openvino", "torch", "transformers")},
+            created=datetime.now(UTC).strftime("%Y-%m-%d"),
+        )
+        prepared.read(new)
+    report(f"Prepared {folder}")

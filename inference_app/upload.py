@@ -1,0 +1,77 @@
+"""The pictures in a request, however the client sent them."""
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+
+from flask import Request
+
+from inference_app.errors import BadRequest, TooLarge
+
+FIELDS = ("image", "file")
+_HOW = (
+    "Send one as multipart field 'image' (curl -F image=@photo.jpg), as the request body "
+    '(curl --data-binary @photo.jpg), or as JSON {"image": "<base64>"}.'
+)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """The bytes of every picture in the request; `field` is the one of FIELDS they came in."""
+
+    field: str
+    pictures: list[bytes]
+
+
+def read_upload(request: Request, most: int) -> Upload:
+    """Read the pictures out of a request.
+
+    Multipart is told by its Content-Type, everything else by its bytes: clients label raw bodies
+    as anything (curl says a form). Raises BadRequest, or TooLarge beyond `most` pictures.
+    """
+    if request.mimetype == "multipart/form-data":
+        upload = _from_form(request)
+    else:
+        upload = _from_body(request.get_data(cache=False))
+    if len(upload.pictures) > most:
+        raise TooLarge(
+            f"The request holds {len(upload.pictures)} pictures; this server takes {most} at once."
+        )
+    return upload
+
+
+def _from_form(request: Request) -> Upload:
+    for field in FIELDS:
+        files = request.files.getlist(field)
+        if files:
+            return Upload(field, [file.read() for file in files])
+    names = ", ".join(sorted({*request.files, *request.form})) or "none"
+    raise BadRequest(f"No picture in the form (its fields: {names}). {_HOW}")
+
+
+def _from_body(body: bytes) -> Upload:
+    if not body:
+        raise BadRequest(f"The request holds no picture. {_HOW}")
+    if body.lstrip()[:1] == b"{":
+        return Upload("image", _from_json(body))
+    return Upload("image", [body])
+
+
+def _from_json(body: bytes) -> list[bytes]:
+    try:
+        values = json.loads(body)["image"]
+    except (ValueError, KeyError, RecursionError):
+        raise BadRequest(f"The JSON holds no picture under 'image'. {_HOW}") from None
+    return [_from_base64(value) for value in (values if isinstance(values, list) else [values])]
+
+
+def _from_base64(value: object) -> bytes:
+    if not isinstance(value, str):
+        raise BadRequest(f"The JSON's 'image' is not base64 in a string. {_HOW}")
+    if value.startswith("data:"):  # a data URL, as browsers make them
+        value = value.partition(",")[2]
+    try:
+        return base64.b64decode("".join(value.split()), validate=True)  # lines may be wrapped
+    except (binascii.Error, ValueError):
+        raise BadRequest(f"The JSON's 'image' is not valid base64. {_HOW}") from None
