@@ -1,5 +1,7 @@
 """Gunicorn's settings. https://gunicorn.org/reference/settings/ says what each means."""
 
+import os
+
 from flask import Flask
 from gunicorn.workers.base import Worker
 
@@ -23,7 +25,8 @@ preload_app = False
 # its worker.
 keepalive = 0
 
-worker_tmp_dir = "/dev/shm"  # noqa: S108 the heartbeat file: a slow disk must not kill workers
+# The heartbeat file: a slow disk must not kill workers.
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112, S108
 control_socket_disable = True  # it would put a thread into the process that forks
 
 # NGINX is the only client: what it does not send is refused.

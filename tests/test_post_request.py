@@ -1,6 +1,5 @@
 """The client, asked as a function and run as a command against a small real server."""
 
-import email
 import json
 import os
 import re
@@ -21,11 +20,11 @@ from urllib.parse import urlsplit
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from post_request import post_request  # noqa: E402
-
 SCRIPT = ROOT / "post_request" / "post_request.py"
+sys.path.insert(0, str(SCRIPT.parent))
+
+import post_request  # noqa: E402
+
 POSIX_ONLY = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and terminals")
 NEEDS_BASH = pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
 
@@ -53,7 +52,7 @@ class Seen:
 def success(label: str, **more: object) -> Reply:
     body = {
         "success": True,
-        "response": {"statusCode": 200, "body": json.dumps(label)},
+        "response": {"statusCode": 200, "body": json.dumps(label, ensure_ascii=False)},
         "model": "resnet-50",
     }
     return Reply(200, json.dumps(body | more).encode())
@@ -75,20 +74,23 @@ class Handler(BaseHTTPRequestHandler):
     server: "Server"
 
     def do_POST(self) -> None:
+        """Take a picture."""
         data = self.rfile.read(int(self.headers["Content-Length"]))
-        head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
-        (part,) = email.message_from_bytes(head + data).get_payload()
+        boundary = self.headers["Content-Type"].partition("boundary=")[2].encode()
+        _, part, _ = data.split(b"--" + boundary)
+        head, _, content = part.partition(b"\r\n\r\n")
+        names = re.search(rb'name="(.*?)"; filename="(.*?)"', head)
+        assert names
+        kind, name = names[1].decode(), names[2].decode()
         url = urlsplit(self.path)
-        text = re.search(rb'filename="(.*?)"', data)
-        assert text
-        name = text[1].decode()
-        kind = str(part.get_param("name", header="content-disposition"))
-        body = part.get_payload(decode=True)
-        self.server.seen.append(Seen(url.path, url.query, kind, name, body))
+        self.server.seen.append(
+            Seen(url.path, url.query, kind, name, content.removesuffix(b"\r\n"))
+        )
         self.server.before_reply(name)
         self.reply(self.server.next_reply(name))
 
     def reply(self, reply: Reply) -> None:
+        """Send a reply."""
         self.send_response(reply.status)
         headers = {"Content-Length": str(len(reply.body)), "X-Request-ID": "r-1"} | reply.headers
         for header, text in headers.items():
@@ -115,11 +117,13 @@ class Server(ThreadingHTTPServer):
         self.arrived, self.release = threading.Event(), threading.Event()
 
     def before_reply(self, name: str) -> None:
+        """Hold back the answers to some pictures until the test ends."""
         if name in self.held:
             self.arrived.set()
             self.release.wait(60)
 
     def next_reply(self, name: str) -> Reply:
+        """Return what was planned for a picture."""
         plan = self.plans.get(name, [TABBY])
         return plan.pop(0) if len(plan) > 1 else plan[0]
 
@@ -127,6 +131,7 @@ class Server(ThreadingHTTPServer):
         """Say nothing of clients that went away."""
 
     def names(self) -> list[str]:
+        """Return the names of the pictures that arrived, sorted."""
         return sorted(seen.name for seen in self.seen)
 
 
@@ -172,12 +177,15 @@ def environment(**more: str) -> dict[str, str]:
 
 @dataclass
 class Result:
+    """What a run of the command left."""
+
     status: int
     out: str
     err: str
 
     @property
     def lines(self) -> list[str]:
+        """The lines of standard output."""
         return self.out.splitlines()
 
 
@@ -264,6 +272,7 @@ def test_no_answer_in_time(server: Server, tmp_path: Path) -> None:
     assert result.status == 1
     assert len(result.err.splitlines()) == 1
     assert "no answer" in result.err
+    assert "timeout=0.2" in result.err
 
 
 @pytest.mark.skipif(os.name != "posix" or sys.platform == "darwin", reason="needs byte file names")
@@ -293,7 +302,7 @@ def test_three_tries_with_bounded_waits(
 ) -> None:
     server.plans["cat.jpg"] = [refusal(status, "busy", Retry_After=asked)]
     with post_request.Client(server.url) as client:
-        answer = client.predict(tmp_path / picture(tmp_path / "cat.jpg"))
+        answer = client.predict(picture(tmp_path / "cat.jpg"))
     assert answer.status == status
     assert answer.problem == f"{status} busy"
     assert len(server.seen) == 3
@@ -344,11 +353,18 @@ def test_many_good_files_succeed(server: Server, tmp_path: Path) -> None:
     assert server.names() == [f"{number}.jpg" for number in range(9)]
 
 
-def test_several_requests_run_at_a_time(server: Server, tmp_path: Path) -> None:
-    together = threading.Barrier(3)
-    server.before_reply = lambda _: together.wait(30) and None  # type: ignore[method-assign]
-    files = [picture(tmp_path / f"{number}.jpg") for number in range(3)]
-    assert run(*files, "--url", server.url, "--concurrency", "3").status == 0
+@pytest.mark.parametrize(("options", "number"), [([], 4), (["--concurrency", "3"], 3)])
+def test_several_requests_run_at_a_time(
+    server: Server, tmp_path: Path, options: list[str], number: int
+) -> None:
+    together = threading.Barrier(number)
+
+    def meet(name: str) -> None:
+        together.wait(10)
+
+    server.before_reply = meet  # type: ignore[method-assign]
+    files = [picture(tmp_path / f"{index}.jpg") for index in range(number)]
+    assert run(*files, "--url", server.url, *options).status == 0
 
 
 def test_one_request_at_a_time(server: Server, tmp_path: Path) -> None:
@@ -362,7 +378,8 @@ def test_one_request_at_a_time(server: Server, tmp_path: Path) -> None:
         active[0] -= 1
         return TABBY
 
-    server.before_reply, server.next_reply = count, reply  # type: ignore[method-assign]
+    server.before_reply = count  # type: ignore[method-assign]
+    server.next_reply = reply  # type: ignore[method-assign]
     files = [picture(tmp_path / f"{number}.jpg") for number in range(6)]
     assert run(*files, "--url", server.url, "--concurrency", "1").status == 0
     assert most == [1]
@@ -379,9 +396,7 @@ def test_labels_are_no_markup_and_no_control_codes(server: Server, tmp_path: Pat
     server.plans["a.jpg"] = [success("[red]x[/blue] :cat: \x1b[2J\x9b\u202e\nend")]
     files = [picture(tmp_path / name) for name in ("a.jpg", "b.jpg")]
     result = run(*files, "--url", server.url)
-    assert r"[red]x[/blue] :cat: \u001b[2J\u009b\u202e\u000aend" in cells(result, "a.jpg").replace(
-        r"\n", r"\u000a"
-    )
+    assert r"[red]x[/blue] :cat: \u001b[2J\u009b\u202e\nend" in cells(result, "a.jpg")
     assert not set(result.out) & set("\x1b\x9b\u202e")
 
 
@@ -527,6 +542,17 @@ def test_server_away_is_not_tried_again(nobody: str, tmp_path: Path, waits: list
     assert waits == []
 
 
+def test_a_server_without_tls_is_not_tried_again(
+    server: Server, tmp_path: Path, waits: list[float]
+) -> None:
+    cat = picture(tmp_path / "cat.jpg")
+    with post_request.Client(server.url.replace("http:", "https:")) as client:
+        answer = client.predict(cat)
+    assert answer.status is None
+    assert "SSL" in answer.problem
+    assert waits == []
+
+
 def test_what_is_done_is_shown_when_the_server_goes(server: Server, tmp_path: Path) -> None:
     def leave(name: str) -> None:
         server.shutdown()
@@ -608,6 +634,7 @@ def test_the_bar_shows_on_a_terminal_and_never_on_standard_output(
         env=environment(TERM="xterm"),
         timeout=60,
     )
+    os.set_blocking(master, False)
     bar = os.read(master, 65536)
     os.close(terminal)
     os.close(master)
@@ -710,11 +737,11 @@ def test_set_up_makes_a_client_that_works_and_may_run_again(
     # A virtual environment left half made is made anew.
     (setup_script.parent / ".venv" / "bin").mkdir(parents=True)
     first = set_up(setup_script)
-    assert (first.returncode, first.stderr) == (0, "")
+    assert first.returncode == 0, first.stderr
     (config,) = setup_script.parent.glob(".venv/pyvenv.cfg")
     made = config.stat().st_mtime_ns
     second = set_up(setup_script)
-    assert (second.returncode, second.stderr, second.stdout) == (0, "", first.stdout)
+    assert (second.returncode, second.stdout) == (0, first.stdout), second.stderr
     assert config.stat().st_mtime_ns == made
 
     picture(setup_script.parent / "images" / "cat.jpg")

@@ -43,17 +43,17 @@ def prepare_model(
     Raises PrepareError, with one line that says what to do, or PreparedModelError if `folder`
     holds something else.
     """
-    try:
-        import inference_app.prepare.convert as conversion
-    except ImportError as error:
-        raise MissingPackagesError(
-            f"preparing a model needs packages that serving does not ({error.name} is missing). "
-            "Install them with: pip install -r requirements/prepare.txt"
-        ) from error
     with prepared.writing(folder) as new:
         report(f"Fetching {model_id}")
-        source = fetch(model_id, revision)
-        conversion.convert(source, new, precision, report)
+        try:
+            source = fetch(model_id, revision)
+            from inference_app.prepare.convert import convert
+        except ImportError as error:
+            raise MissingPackagesError(
+                f"preparing a model needs packages that serving does not ({error.name}). "
+                "Install them with: requirements/install.sh prepare"
+            ) from error
+        convert(source, new, precision, report)
         prepared.write_manifest(
             new,
             name=name,

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Writes the lock files beside it from pyproject.toml, with the newest versions that fit.
+# Needs uv (pip install uv). Run it to upgrade, then run_tests.sh, and commit the result.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+lock() { # NAME, then what of pyproject.toml it covers
+  local file=requirements/$1.txt
+  uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --no-annotate \
+    "${@:2}" --output-file "$file.new" --no-emit-package openvino-telemetry
+  mv "$file.new" "$file"
+}
+
+# openvino-telemetry is left out everywhere: OpenVINO does without, and nothing phones home.
+lock serve pyproject.toml --generate-hashes
+lock prepare pyproject.toml --extra prepare
+lock dev pyproject.toml --extra prepare --group dev
+# torch names the CUDA packages that it needs by itself; the CPU build must not get them.
+sed -i -E '/^(nvidia|cuda|triton)-?/d' requirements/prepare.txt requirements/dev.txt

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Makes a virtual environment, .venv or $VENV, with the packages for a purpose.
+# Usage: requirements/install.sh serve|prepare|dev     Safe to run again: does what is missing.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+lock=requirements/$1.txt
+venv=${VENV:-.venv}
+python=${PYTHON:-python3}
+
+fail() {
+  echo "error: $1" >&2
+  exit 1
+}
+
+make_venv() {
+  "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+    fail "Python 3.11 or later is needed; set PYTHON to where it is"
+  "$python" -m venv "$venv" ||
+    fail "Python has no venv module; on Debian or Ubuntu: apt-get install python3-venv"
+}
+
+# torch's CPU build is a fifth of the default one, but has an index of its own, which uv knows and
+# not every machine can reach.
+install_with_torch() {
+  "$venv/bin/pip" install --quiet --quiet uv
+  export VIRTUAL_ENV=$venv UV_LINK_MODE=${UV_LINK_MODE:-copy}
+  "$venv/bin/uv" pip install --quiet --torch-backend=cpu -r "$lock" 2>/dev/null ||
+    "$venv/bin/uv" pip install --quiet -r "$lock"
+}
+
+cmp -s "$lock" "$venv/installed-$1.txt" && exit
+[[ -x $venv/bin/python ]] || make_venv
+echo "Installing what is needed to $1 into $venv" >&2
+case $1 in
+  serve) "$venv/bin/pip" install --quiet --quiet --no-deps --require-hashes -r "$lock" ;;
+  *) install_with_torch ;;
+esac
+cp "$lock" "$venv/installed-$1.txt"
