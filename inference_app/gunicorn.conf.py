@@ -13,7 +13,7 @@ settings = Settings.from_environment()
 
 wsgi_app = "inference_app.wsgi:app"
 bind = f"{settings.host}:{settings.port}"
-worker_class = "gthread"
+worker_class = "inference_app.worker.Worker"
 workers = settings.workers
 threads = settings.threads
 graceful_timeout = settings.graceful_timeout
