@@ -34,7 +34,7 @@ clean_up() {
 
 find_nginx() {
   PATH=$PATH:/usr/sbin
-  command -v nginx >/dev/null && return
+  nginx -v 2>/dev/null && return
   if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
     say "installing NGINX"
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq nginx >/dev/null

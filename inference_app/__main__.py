@@ -76,7 +76,7 @@ def prepare(
     """
     name = name or Path(model_id).expanduser().resolve().name
     folder = output or Path("models") / name
-    if is_prepared(folder, model_id, revision, precision):
+    if is_prepared(folder, model_id, revision, precision, name):
         click.echo(f"{folder} is prepared already", err=True)
     else:
         report = partial(click.echo, err=True)

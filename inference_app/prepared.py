@@ -91,18 +91,22 @@ def writing(folder: Path) -> Iterator[Path]:
     """Yield a temporary folder that becomes `folder` when the `with` ends well.
 
     A prepared model that was there is replaced; when anything fails, it stays as it was. Raises
-    PreparedModelError if `folder` holds something else.
+    PreparedModelError if `folder` holds something else, or for an OSError, also one out of the
+    `with`: the disk may be full.
     """
-    if folder.exists() and not (folder / "manifest.json").exists() and any(folder.iterdir()):
-        raise PreparedModelError(f"{folder} exists and is not a prepared model; choose another")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".preparing-") as scratch:
-        new = Path(scratch) / "new"
-        new.mkdir()
-        yield new
-        if folder.exists():
-            folder.rename(Path(scratch) / "old")
-        new.rename(folder)
+    try:
+        if folder.exists() and not (folder / "manifest.json").exists() and any(folder.iterdir()):
+            raise PreparedModelError(f"{folder} exists and is not a prepared model; choose another")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".preparing-") as scratch:
+            new = Path(scratch) / "new"
+            new.mkdir()
+            yield new
+            if folder.exists():
+                folder.rename(Path(scratch) / "old")
+            new.rename(folder)
+    except OSError as error:
+        raise PreparedModelError(f"{folder} cannot be written: {error.strerror}") from error
 
 
 def write_manifest(folder: Path, **facts: Any) -> None:

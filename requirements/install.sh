@@ -23,7 +23,7 @@ make_venv() {
 # not every machine can reach.
 install_with_torch() {
   "$venv/bin/pip" install --quiet --quiet uv
-  export VIRTUAL_ENV=$venv UV_LINK_MODE=${UV_LINK_MODE:-copy}
+  export VIRTUAL_ENV=$venv
   "$venv/bin/uv" pip install --quiet --torch-backend=cpu -r "$lock" 2>/dev/null ||
     "$venv/bin/uv" pip install --quiet -r "$lock"
 }

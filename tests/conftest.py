@@ -1,6 +1,7 @@
 """What tests share: pictures, a bundled classifier, an app."""
 
 import io
+import shutil
 from collections.abc import Generator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from PIL import Image
 
 from inference_app import create_app
 from inference_app.classifier import Classifier
-from inference_app.config import Settings
+from inference_app.config import BUNDLED_MODEL, Settings
 
 REPO = Path(__file__).parent.parent
 SAMPLES = REPO / "post_request" / "images"
@@ -46,7 +47,7 @@ def settings() -> Settings:
 
 @pytest.fixture(scope="session")
 def classifier(settings: Settings) -> Classifier:
-    """The bundled model, loaded once."""
+    """Load the bundled model, once."""
     return Classifier.load(settings)
 
 
@@ -62,13 +63,19 @@ def client(app: Flask) -> FlaskClient:
 
 @pytest.fixture(scope="session")
 def espresso() -> bytes:
-    """A sample picture that the bundled model names rightly."""
+    """Return a sample picture that the bundled model names rightly."""
     return ESPRESSO.read_bytes()
+
+
+@pytest.fixture
+def model_folder(tmp_path: Path) -> Path:
+    """Copy the bundled model to where a test may damage it."""
+    return Path(shutil.copytree(BUNDLED_MODEL, tmp_path / "model"))
 
 
 @pytest.fixture(scope="session")
 def photos() -> list[Path]:
-    """Real photos: the shared ones where they are, those inside installed packages otherwise."""
+    """Return real photos: shared ones where they are, one out of a package otherwise."""
     shared = sorted((SHARED / "photos").glob("*.JPEG"))
     return shared or [Path(str(_in_package("matplotlib", "mpl-data/sample_data/grace_hopper.jpg")))]
 

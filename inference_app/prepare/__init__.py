@@ -20,19 +20,22 @@ class MissingPackagesError(PrepareError):
     """Preparing needs packages that serving does without, and they are not installed."""
 
 
-def is_prepared(folder: Path, model_id: str, revision: str | None, precision: str) -> bool:
-    """Return whether `folder` holds just what `prepare_model` would make.
+def is_prepared(
+    folder: Path, model_id: str, revision: str | None, precision: str, name: str
+) -> bool:
+    """Return whether `folder` holds, undamaged, just what `prepare_model` would make.
 
     A model of the Hub that is there stays, unless another `revision` is asked for; a local source
     counts as changed when one of its files is.
     """
     try:
-        manifest = prepared.read_manifest(folder)
+        held = prepared.read(folder).manifest
     except UserError:
         return False
     local = local_source(model_id)
-    wanted = local or Source(model_id, revision or manifest["source"]["revision"], folder)
-    return (manifest["source"], manifest["precision"]) == (wanted.facts(), precision)
+    wanted = local or Source(model_id, revision or held["source"]["revision"], folder)
+    facts = {"name": name, "source": wanted.facts(), "precision": precision}
+    return all(held[key] == fact for key, fact in facts.items())
 
 
 def prepare_model(
@@ -41,7 +44,7 @@ def prepare_model(
     """Fetch, convert, check and write; `folder` appears only when all of it went well.
 
     Raises PrepareError, with one line that says what to do, or PreparedModelError if `folder`
-    holds something else.
+    holds something else or cannot be written.
     """
     with prepared.writing(folder) as new:
         report(f"Fetching {model_id}")

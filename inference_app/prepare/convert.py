@@ -8,6 +8,7 @@ import transformers
 
 from inference_app.errors import PrepareError
 from inference_app.prepare import labels, network, processor
+from inference_app.prepare.reason import first_line
 from inference_app.prepare.source import Source
 from inference_app.prepared import write_json
 
@@ -23,12 +24,13 @@ def convert(source: Source, folder: Path, precision: str, report: Any) -> None:
     report("Reading its image processor")
     preprocessing = processor.preprocessing_of(image_processor)
     processor.check(preprocessing, image_processor)
+    classes = labels.labels_of(model.config)
     report("Converting the network (this can take a minute)")
     network.write(model, preprocessing, folder / "model.xml", precision)
     report("Comparing its answers with the original's")
     network.check(model, preprocessing, folder / "model.xml", precision)
     write_json(folder / "preprocessing.json", preprocessing.to_json())
-    write_json(folder / "labels.json", labels.labels_of(model.config))
+    write_json(folder / "labels.json", classes)
     card = source.folder / "README.md"
     if card.exists():
         shutil.copyfile(card, folder / "README.md")
@@ -38,12 +40,27 @@ def _load(source: Source) -> Any:
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     try:
-        model = transformers.AutoModelForImageClassification.from_pretrained(
-            source.folder, use_safetensors=True, dtype="float32", **_SAFELY
+        model, loading = transformers.AutoModelForImageClassification.from_pretrained(
+            source.folder,
+            use_safetensors=True,
+            dtype="float32",
+            output_loading_info=True,
+            **_SAFELY,
         )
     except Exception as error:
-        raise PrepareError(f"{source.id} cannot be loaded: {_first_line(error)}") from error
+        raise PrepareError(f"{source.id} cannot be loaded: {first_line(error)}") from error
+    _check_weights(source, loading["missing_keys"])
     return model.eval()
+
+
+def _check_weights(source: Source, missing: set[str]) -> None:
+    """Refuse a model of which a part has no weights: transformers makes up random ones."""
+    # Old checkpoints lack these counters, which only training reads.
+    missing = {name for name in missing if not name.endswith(".num_batches_tracked")}
+    if missing:
+        raise PrepareError(
+            f"{source.id} has no weights for {min(missing)} ({len(missing)} missing in all)"
+        )
 
 
 def _load_processor(source: Source) -> Any:
@@ -52,9 +69,5 @@ def _load_processor(source: Source) -> Any:
     except Exception as error:
         raise PrepareError(
             f"{source.id} has no image processor that transformers can read "
-            f"(preprocessor_config.json): {_first_line(error)}"
+            f"(preprocessor_config.json): {first_line(error)}"
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from openvino.preprocess import PrePostProcessor
 
 from inference_app.errors import PrepareError
+from inference_app.prepare.reason import first_line
 from inference_app.preprocessing import Preprocessing
 
 # Largest ||ours - theirs|| / ||theirs|| of the logits. In fp32 only the order of additions
@@ -46,13 +47,11 @@ def write(model: Any, preprocessing: Preprocessing, path: Path, precision: str) 
             dynamic_shapes={"pixel_values": {0: torch.export.Dim("batch", min=1, max=64)}},
         )
         network = openvino.convert_model(exported)
+        network.reshape([-1, 3, height, width])
+        network = _take_pictures(network, preprocessing)
     except Exception as error:
-        why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise PrepareError(f"the network cannot be converted: {why}") from error
-    network.reshape([-1, 3, height, width])
-    network = _take_pictures(network, preprocessing)
-    _check_space(path.parent, model)
-    openvino.save_model(network, path, compress_to_fp16=precision != "fp32")
+        raise PrepareError(f"the network cannot be converted: {first_line(error)}") from error
+    _save(network, path, compress_to_fp16=precision != "fp32")
 
 
 def _take_pictures(network: openvino.Model, preprocessing: Preprocessing) -> openvino.Model:
@@ -65,15 +64,15 @@ def _take_pictures(network: openvino.Model, preprocessing: Preprocessing) -> ope
     return steps.build()
 
 
-def _check_space(folder: Path, model: Any) -> None:
-    """Refuse early: OpenVINO itself does not notice that a disk is full."""
-    needed = 4 * model.num_parameters()
-    free = shutil.disk_usage(folder).free
-    if free < needed:
+def _save(network: openvino.Model, path: Path, compress_to_fp16: bool) -> None:
+    try:
+        openvino.save_model(network, path, compress_to_fp16)
+    except RuntimeError as error:  # of a full disk OpenVINO says "iostream error"
+        disk = path.parent.parent.parent  # outside the temporary folder
+        free = shutil.disk_usage(disk).free / 1e6
         raise PrepareError(
-            f"no space left on the disk of {folder.parent.parent}: the model may need "
-            f"{needed / 1e6:.0f} MB, {free / 1e6:.0f} MB are free"
-        )
+            f"the network cannot be written: the disk of {disk} has {free:.0f} MB left"
+        ) from error
 
 
 def check(model: Any, preprocessing: Preprocessing, path: Path, precision: str) -> None:
@@ -81,12 +80,16 @@ def check(model: Any, preprocessing: Preprocessing, path: Path, precision: str) 
     shape = (2, *preprocessing.crop, 3)
     pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     theirs = reference_logits(model, pixels, preprocessing)
-    compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    ours = compiled([pixels])[0]
-    error = float(np.linalg.norm(ours - theirs) / np.linalg.norm(theirs))
-    if not error < TOLERANCE[precision]:
+    try:
+        compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        ours = compiled([pixels])[0]
+    except RuntimeError as error:
+        raise PrepareError(f"the converted network does not run: {first_line(error)}") from error
+    difference = float(np.linalg.norm(ours - theirs) / np.linalg.norm(theirs))
+    if not difference < TOLERANCE[precision]:
         raise PrepareError(
-            f"the converted network does not agree with the original (relative error {error:.2g})"
+            f"the converted network does not agree with the original "
+            f"(relative error {difference:.2g})"
         )
 
 

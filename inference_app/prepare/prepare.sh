@@ -5,6 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 model_id=$1 folder=$2
 venv=${VENV:-.venv}
+[[ -n ${HF_ENDPOINT:-} ]] || unset HF_ENDPOINT # empty, as Compose passes it, would be an address
 
 prepare() { "$venv/bin/python" -m inference_app prepare "$model_id" --output "$folder" >/dev/null; }
 

@@ -10,6 +10,7 @@ from PIL import Image
 from inference_app import image
 from inference_app.config import Settings
 from inference_app.errors import PrepareError
+from inference_app.prepare.reason import first_line
 from inference_app.preprocessing import Interpolation, Preprocessing
 
 # Largest mean difference, in grey levels of 255, between our pixels and the processor's.
@@ -41,7 +42,7 @@ def preprocessing_of(processor: Any) -> Preprocessing:
             mean=tuple(scale * mean for mean in processor.image_mean) if normalize else (0.0,) * 3,
             std=tuple(scale * std for std in processor.image_std) if normalize else (scale,) * 3,
         )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError) as error:
         name = type(processor).__name__
         raise PrepareError(f"cannot read the model's image processor, {name}: {error}") from error
 
@@ -88,16 +89,27 @@ def check(preprocessing: Preprocessing, processor: Any) -> None:
     So a processor that does something beyond `Preprocessing` is refused instead of half followed.
     """
     for size in ((500, 375), (333, 501), (90, 131)):
-        picture = _smooth_noise(size)
-        png = io.BytesIO()
-        picture.save(png, "PNG")
-        ours = image.decode(png.getvalue(), preprocessing, Settings()).astype(np.float32)
-        theirs = _grey_levels(processor(picture, return_tensors="pt"), preprocessing)
-        if ours.shape != theirs.shape or np.abs(ours - theirs).mean() > TOLERANCE:
-            raise PrepareError(
-                f"the model's image processor, {type(processor).__name__}, does more than resize, "
-                "crop the centre and normalise; such models are not supported"
-            )
+        try:
+            same = _agree(preprocessing, processor, _smooth_noise(size))
+        except Exception as error:  # either side may refuse what the other's numbers ask for
+            raise _unsupported(processor, f" ({first_line(error)})") from error
+        if not same:
+            raise _unsupported(processor)
+
+
+def _agree(preprocessing: Preprocessing, processor: Any, picture: Image.Image) -> bool:
+    png = io.BytesIO()
+    picture.save(png, "PNG")
+    ours = image.decode(png.getvalue(), preprocessing, Settings()).astype(np.float32)
+    theirs = _grey_levels(processor(picture, return_tensors="pt"), preprocessing)
+    return ours.shape == theirs.shape and bool(np.abs(ours - theirs).mean() <= TOLERANCE)
+
+
+def _unsupported(processor: Any, why: str = "") -> PrepareError:
+    return PrepareError(
+        f"the model's image processor, {type(processor).__name__}, does more than resize, "
+        f"crop the centre and normalise; such models are not supported{why}"
+    )
 
 
 def _smooth_noise(size: tuple[int, int]) -> Image.Image:

@@ -1,12 +1,15 @@
 """Where a model comes from: the Hugging Face Hub, or a local folder in its format."""
 
+import fnmatch
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from inference_app.errors import PrepareError
+from inference_app.prepare.reason import first_line
 from inference_app.prepared import sha256
 
 # Configuration, card and safetensors: never a pickle, never code.
@@ -34,39 +37,48 @@ def fetch(model_id: str, revision: str | None) -> Source:
 
     Raises PrepareError: no such model, no network, not an image classifier, no safetensors.
     """
-    source = local_source(model_id) or _from_hub(model_id, revision)
+    source = local_source(model_id)
+    if source is None:
+        return _from_hub(model_id, revision)
+    _check_files(model_id, [file.name for file in source.folder.iterdir()])
     _check_classifier(source)
-    if not list(source.folder.glob("model*.safetensors")):
-        raise PrepareError(
-            f"{model_id} has no weights in safetensors format; pickled weights are not read, "
-            "since they can run code. Convert them, or ask the model's author to"
-        )
     return source
 
 
 def local_source(model_id: str) -> Source | None:
     """Return the source if `model_id` is a local folder, None if it can only be a Hub id.
 
-    Raises PrepareError if it reads like a path and nothing is there.
+    Raises PrepareError if it reads like a path and nothing is there, or a file cannot be read.
     """
     folder = Path(model_id).expanduser()
     if folder.is_dir():
-        files = sorted({file for pattern in _FILES for file in folder.glob(pattern)})
-        digests = "".join(f"{file.name}:{sha256(file)}\n" for file in files)
-        return Source(folder.resolve().name, hashlib.sha256(digests.encode()).hexdigest(), folder)
+        return Source(folder.resolve().name, _digest(folder), folder)
     if model_id.startswith((".", "/", "~")) or model_id.count("/") > 1 or "\\" in model_id:
         raise PrepareError(f"there is no folder {model_id}")
     return None
 
 
+def _digest(folder: Path) -> str:
+    files = sorted({file for pattern in _FILES for file in folder.glob(pattern)})
+    try:
+        digests = "".join(f"{file.name}:{sha256(file)}\n" for file in files)
+    except OSError as error:
+        raise PrepareError(f"{error.filename} cannot be read: {error.strerror}") from error
+    return hashlib.sha256(digests.encode()).hexdigest()
+
+
 def _from_hub(model_id: str, revision: str | None) -> Source:
-    """Download into the Hub's own cache, with its progress bars."""
+    """Download into the Hub's own cache, with its progress bars; the weights last."""
     from huggingface_hub import HfApi, errors, snapshot_download
 
     try:
-        commit = HfApi().model_info(model_id, revision=revision, timeout=20).sha
-        folder = snapshot_download(model_id, revision=commit, allow_patterns=list(_FILES))
-        return Source(model_id, str(commit), Path(folder))
+        info = HfApi().model_info(model_id, revision=revision, timeout=20)
+        _check_files(model_id, [file.rfilename for file in info.siblings or ()])
+        download = partial(snapshot_download, model_id, revision=info.sha)
+        source = Source(model_id, str(info.sha), Path(download(allow_patterns=["config.json"])))
+        _check_classifier(source)
+        download(allow_patterns=list(_FILES))
+        return source
     except errors.GatedRepoError as error:
         why = f"{model_id} is gated: ask for access on its page, then set HF_TOKEN"
         raise PrepareError(why) from error
@@ -75,24 +87,38 @@ def _from_hub(model_id: str, revision: str | None) -> Source:
         raise PrepareError(why) from error
     except errors.RevisionNotFoundError as error:
         raise PrepareError(f"{model_id} has no revision {revision}") from error
-    except (errors.HTTPError, OSError) as error:
+    except (errors.HTTPError, OSError, ValueError) as error:  # ValueError: answers of another sort
         raise PrepareError(_unreachable(error)) from error
 
 
 def _unreachable(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno is not None:
-        return f"cannot store the download: {error.strerror}"
+        from huggingface_hub.constants import HF_HUB_CACHE
+
+        return f"cannot store the download in {HF_HUB_CACHE} (HF_HOME): {error.strerror}"
     return (
-        f"cannot reach the Hugging Face Hub ({error}). Check the network, give a local folder "
-        "as the model, or serve the model that comes along with MODEL_ID=bundled"
+        f"cannot reach the Hugging Face Hub ({first_line(error)}). Check the network, give a local "
+        "folder as the model, or serve the model that comes along with MODEL_ID=bundled"
     )
+
+
+def _check_files(model_id: str, names: list[str]) -> None:
+    """Look at a listing alone, before anything large is downloaded."""
+    if "config.json" not in names:
+        raise PrepareError(f"{model_id} has no config.json: not a Hugging Face model")
+    if not fnmatch.filter(names, "model*.safetensors"):
+        raise PrepareError(
+            f"{model_id} has no weights in safetensors format; pickled weights are not read, "
+            "since they can run code. Convert them, or ask the model's author to"
+        )
 
 
 def _check_classifier(source: Source) -> None:
     config = _config(source)
-    names = config.get("architectures") or []
-    timm = "architecture" in config and config.get("num_classes", 0) > 0
-    if not timm and not any(name.endswith("ForImageClassification") for name in names):
+    names = [str(name) for name in config.get("architectures") or []]
+    timm = "architecture" in config and bool(config.get("num_classes"))
+    # Within the name: some go on, as DeiTForImageClassificationWithTeacher does.
+    if not timm and not any("ForImageClassification" in name for name in names):
         what = ", ".join(names) or "nothing of the kind"
         raise PrepareError(f"{source.id} is not an image classifier: its config.json says {what}")
 
@@ -101,8 +127,6 @@ def _config(source: Source) -> dict[str, Any]:
     path = source.folder / "config.json"
     try:
         config = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise PrepareError(f"{source.id} has no config.json: not a Hugging Face model") from None
     except (OSError, ValueError) as error:
         raise PrepareError(f"{path} cannot be read: {error}") from error
     if not isinstance(config, dict):

@@ -1,0 +1,69 @@
+"""The clients of the systems that this one replaces: what each sends, and what it must get.
+
+Used at each distance: against the app over a socket, through NGINX, and in Docker.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from tests.conftest import ESPRESSO
+
+CLASS = {"class_id": "n07920052", "class_name": "espresso"}
+
+
+@dataclass(frozen=True)
+class Contract:
+    """One request of one system's client, and a check of the answer's body."""
+
+    name: str
+    path: str
+    check: Callable[[requests.Response], bool]
+    part: str | None = None
+    method: str = "POST"
+    accept: str = "*/*"
+
+    def call(self, url: str) -> requests.Response:
+        """Send the request to the server at `url`."""
+        picture = {self.part: ("photo.jpg", ESPRESSO.read_bytes())} if self.part else None
+        return requests.request(
+            self.method, url + self.path, files=picture, headers={"Accept": self.accept}, timeout=30
+        )
+
+
+def _resnet(answer: requests.Response) -> bool:
+    body: dict[str, Any] = answer.json()
+    response = body["response"]
+    return (
+        body["success"] is True
+        and response["statusCode"] == 200
+        and json.loads(response["body"]) == "espresso"
+    )
+
+
+def _class(answer: requests.Response) -> bool:
+    return bool(answer.json() == CLASS)
+
+
+def _label(answer: requests.Response) -> bool:
+    return answer.text == "espresso" and answer.headers["Content-Type"].startswith("text/plain")
+
+
+def _greeting(answer: requests.Response) -> bool:
+    return "/predict" in answer.text and "running" in answer.text
+
+
+CONTRACTS = [
+    Contract("ResNet-50 behind NGINX", "/predict", _resnet, "image"),
+    Contract("greeting", "/", _greeting, method="GET"),
+    Contract("DenseNet-121, JSON", "/", _class, "image"),
+    Contract("DenseNet-121, upload", "/upload", _class, "file"),
+    Contract("DenseNet-121, plain label as JSON", "/predict", _class, "file"),
+    Contract(
+        "DenseNet-121, plain label by header", "/predict", _label, "file", accept="text/plain"
+    ),
+    Contract("DenseNet-121, plain label by query", "/predict?format=text", _label, "file"),
+]

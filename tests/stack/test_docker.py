@@ -1,0 +1,304 @@
+"""The whole stack in Docker, on a real engine: what ./run_docker.sh and Compose promise."""
+
+import json
+import os
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import requests
+from PIL import Image
+
+from tests.conftest import ESPRESSO, encode
+from tests.contracts import CONTRACTS, Contract
+from tests.stack.conftest import Stack, answers, clean_environment, free_port, wait_until
+from tests.stack.load import Load
+
+pytestmark = pytest.mark.skipif(
+    subprocess.run(["docker", "info"], capture_output=True).returncode != 0,
+    reason="no Docker Engine answers on this machine",
+)
+
+PROJECT = "inference-test"
+MB = 1_000_000
+
+
+def docker(*arguments: str, environment: dict[str, str] | None = None, **options: Any) -> str:
+    """Run a docker command; return what it printed, fail with what it complained of."""
+    run = subprocess.run(
+        ["docker", *arguments], env=environment, capture_output=True, text=True, **options
+    )
+    assert run.returncode == 0, run.stderr
+    return str(run.stdout).strip()
+
+
+def compose(stack: Stack, *arguments: str) -> str:
+    """Run a docker compose command on a stack."""
+    return docker("compose", *arguments, environment=stack.environment, cwd=stack.checkout)
+
+
+def inspect(stack: Stack, service: str) -> dict[str, Any]:
+    """Return what Docker knows of a service's first container."""
+    identifier = compose(stack, "ps", "--quiet", service).splitlines()[0]
+    facts: dict[str, Any] = json.loads(docker("inspect", identifier))[0]
+    return facts
+
+
+def run_docker(checkout: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run ./run_docker.sh as a project of its own, beside any other on this machine."""
+    environment = clean_environment(COMPOSE_PROJECT_NAME=PROJECT, IMAGE_TAG="test", **settings)
+    return subprocess.run(
+        ["./run_docker.sh"], cwd=checkout, env=environment, capture_output=True, text=True
+    )
+
+
+@pytest.fixture(scope="module")
+def stack(make_checkout: Callable[[], Path]) -> Iterator[Stack]:
+    """Start ./run_docker.sh with the bundled model."""
+    checkout, port = make_checkout(), str(free_port())
+    run = run_docker(checkout, MODEL_ID="bundled", HTTP_PORT=port)
+    output = checkout / "run_docker.log"
+    output.write_text(run.stdout + run.stderr)
+    environment = clean_environment(
+        COMPOSE_PROJECT_NAME=PROJECT, IMAGE_TAG="test", MODEL_ID="bundled", HTTP_PORT=port
+    )
+    stack = Stack(f"http://127.0.0.1:{port}", checkout, output, environment)
+    assert run.returncode == 0, output.read_text()
+    yield stack
+    compose(stack, "down", "--volumes")
+
+
+def test_it_says_where_it_is_and_how_to_stop_it(stack: Stack) -> None:
+    output = stack.output.read_text()
+    assert '"label":"espresso"' in output
+    assert f"{stack.url.replace('127.0.0.1', 'localhost')}/predict" in output
+    assert "docker compose down" in output
+
+
+@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.name)
+def test_every_client_is_answered(stack: Stack, contract: Contract) -> None:
+    answer = contract.call(stack.url)
+    assert answer.status_code == 200
+    assert contract.check(answer), answer.text
+
+
+@pytest.mark.parametrize("service", ["inference_app", "nginx"])
+def test_the_containers_are_hardened(stack: Stack, service: str) -> None:
+    facts = inspect(stack, service)
+    host = facts["HostConfig"]
+    assert host["ReadonlyRootfs"] is True
+    assert host["CapDrop"] == ["ALL"]
+    assert "no-new-privileges:true" in host["SecurityOpt"]
+    assert host["Memory"] > 0
+    assert host["PidsLimit"] > 0
+    assert host["RestartPolicy"]["Name"] == "unless-stopped"
+    status = compose(stack, "exec", service, "cat", "/proc/self/status")
+    assert "CapEff:\t0000000000000000" in status
+    uid = int(compose(stack, "exec", service, "id", "-u"))
+    assert uid > 0
+
+
+def test_only_nginx_is_published(stack: Stack) -> None:
+    assert not any(inspect(stack, "inference_app")["HostConfig"]["PortBindings"].values())
+    assert list(inspect(stack, "nginx")["HostConfig"]["PortBindings"]) == ["8080/tcp"]
+
+
+def test_the_app_has_no_way_out(stack: Stack) -> None:
+    (network,) = inspect(stack, "inference_app")["NetworkSettings"]["Networks"]
+    assert json.loads(docker("network", "inspect", network))[0]["Internal"] is True
+
+
+def test_no_request_fails_while_replicas_come_and_go(stack: Stack) -> None:
+    with Load(stack.url) as load:
+        load.wait_for(100)
+        for replicas in ("3", "1"):
+            scale = ["--no-recreate", "--wait", "--scale", f"inference_app={replicas}"]
+            compose(stack, "up", "--detach", *scale)
+            load.wait_for(600)
+    print(f"scaled 1 -> 3 -> 1 under load: {dict(load.outcomes)}")  # noqa: T201
+    assert load.failures == {}
+    assert load.outcomes["refused"] == 0
+
+
+def test_all_replicas_are_used(stack: Stack) -> None:
+    compose(stack, "up", "--detach", "--no-recreate", "--wait", "--scale", "inference_app=3")
+    seen: set[str] = set()
+
+    def all_seen() -> bool:
+        requests.post(f"{stack.url}/predict", data=ESPRESSO.read_bytes(), timeout=30)
+        lines = compose(stack, "logs", "--no-log-prefix", "--tail", "50", "nginx").splitlines()
+        facts = [line[line.index("{") :] for line in lines if '"upstream":"' in line]
+        seen.update(json.loads(line)["upstream"] for line in facts)
+        return len({address for address in seen if "," not in address}) >= 3
+
+    wait_until(all_seen, within=60, why=lambda: f"used: {seen}")
+    compose(stack, "up", "--detach", "--no-recreate", "--wait", "--scale", "inference_app=1")
+
+
+def test_stopping_drops_no_request(stack: Stack) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (2500, 3000, 3), dtype=np.uint8)
+    picture = encode(Image.fromarray(noise), compress_level=1)
+    sent = threading.Barrier(5)  # four clients and this test
+
+    def chunks() -> Iterator[bytes]:
+        yield from (picture[at : at + 65536] for at in range(0, len(picture), 65536))
+        sent.wait(timeout=60)
+
+    def post() -> int:
+        return requests.post(f"{stack.url}/predict", data=chunks(), timeout=60).status_code
+
+    with ThreadPoolExecutor(4) as clients:
+        answered = [clients.submit(post) for _ in range(4)]
+        sent.wait(timeout=60)
+        compose(stack, "stop")
+        assert [each.result() for each in answered] == [200] * 4
+    compose(stack, "up", "--detach", "--wait")
+
+
+def test_the_image_is_small(stack: Stack) -> None:
+    def size(image: str) -> int:
+        return int(docker("image", "inspect", "--format", "{{.Size}}", image))
+
+    model = stack.checkout / "inference_app" / "bundled"
+    weight = sum(file.stat().st_size for file in model.iterdir())
+    added = size("inference_app:test") - size("python:3.13-slim") - weight
+    print(f"the runtime image adds {added / MB:.0f} MB to its base, without its model")  # noqa: T201
+    assert added <= 350 * MB
+
+
+def test_an_image_goes_through_save_and_load_and_runs_alone(stack: Stack, tmp_path: Path) -> None:
+    archive = str(tmp_path / "image.tar")
+    docker("tag", "inference_app:test", "inference_app:moved")
+    docker("save", "--output", archive, "inference_app:moved")
+    docker("rmi", "inference_app:moved")
+    docker("load", "--input", archive)
+    port = free_port()
+    container = docker("run", "--detach", "-p", f"127.0.0.1:{port}:8000", "inference_app:moved")
+    try:
+        url = f"http://127.0.0.1:{port}"
+        wait_until(lambda: answers(url), within=60, why=lambda: docker("logs", container))
+        answer = requests.post(url, files={"image": ESPRESSO.read_bytes()}, timeout=30)
+        assert answer.json() == {"class_id": "n07920052", "class_name": "espresso"}
+    finally:
+        docker("rm", "--force", container)
+        docker("rmi", "inference_app:moved")
+
+
+@pytest.fixture
+def registry() -> Iterator[str]:
+    """Run a registry; return its address."""
+    port = free_port()
+    container = docker("run", "--detach", "-p", f"127.0.0.1:{port}:5000", "registry:2")
+    try:
+        url = f"http://127.0.0.1:{port}/v2/"
+        wait_until(lambda: _ok(url), within=60, why=lambda: docker("logs", container))
+        yield f"127.0.0.1:{port}"
+    finally:
+        docker("rm", "--force", "--volumes", container)
+
+
+def _ok(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=5).ok
+    except requests.RequestException:
+        return False
+
+
+def test_images_are_pushed_and_pulled(stack: Stack, registry: str) -> None:
+    images = ["inference_app:test", "inference_nginx:test"]
+    for image in images:
+        docker("tag", image, f"{registry}/{image}")
+        docker("push", "--quiet", f"{registry}/{image}")
+        docker("rmi", f"{registry}/{image}")
+    compose(stack, "down")
+    run = run_docker(
+        stack.checkout, IMAGE_PREFIX=f"{registry}/", HTTP_PORT=stack.environment["HTTP_PORT"]
+    )
+    try:
+        assert run.returncode == 0, run.stdout + run.stderr
+        assert "pulling the images" in run.stdout
+        assert inspect(stack, "nginx")["Config"]["Image"] == f"{registry}/inference_nginx:test"
+    finally:
+        compose(stack, "down")
+        for image in images:
+            docker("rmi", f"{registry}/{image}")
+        compose(stack, "up", "--detach", "--wait")
+
+
+def test_a_model_is_prepared_while_the_image_is_built(
+    make_checkout: Callable[[], Path], resnet_source: Path
+) -> None:
+    checkout = make_checkout()
+    folder = checkout / "models" / "my-resnet"
+    folder.parent.mkdir()
+    resnet_source.rename(folder)
+    settings = {"COMPOSE_PROJECT_NAME": f"{PROJECT}-model", "HTTP_PORT": str(free_port())}
+    environment = clean_environment(**settings, IMAGE_TAG="model", MODEL_ID="models/my-resnet")
+    run = subprocess.run(
+        ["./run_docker.sh"], cwd=checkout, env=environment, capture_output=True, text=True
+    )
+    try:
+        assert run.returncode == 0, run.stdout + run.stderr
+        answer = requests.get(f"http://127.0.0.1:{settings['HTTP_PORT']}/readyz", timeout=30)
+        assert answer.json() == {"status": "ready", "model": "my-resnet"}
+        # torch stayed behind in the stage that prepared the model
+        torch = ["exec", "inference_app", "python", "-c", "import torch"]
+        missing = subprocess.run(
+            ["docker", "compose", *torch], cwd=checkout, env=environment, capture_output=True
+        )
+        assert b"No module named 'torch'" in missing.stderr
+    finally:
+        docker("compose", "down", "--rmi", "all", environment=environment, cwd=checkout)
+
+
+def test_a_port_in_use_is_one_clear_line(stack: Stack) -> None:
+    environment = stack.environment | {"COMPOSE_PROJECT_NAME": f"{PROJECT}-second"}
+    run = subprocess.run(
+        ["./run_docker.sh"],
+        cwd=stack.checkout,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 1
+    assert f"error: port {environment['HTTP_PORT']} is in use" in run.stderr
+
+
+def test_a_hub_out_of_reach_names_the_bundled_model(stack: Stack) -> None:
+    away = {"MODEL_ID": "microsoft/resnet-50", "HF_ENDPOINT": f"http://127.0.0.1:{free_port()}"}
+    environment = stack.environment | away
+    run = subprocess.run(
+        ["./run_docker.sh"], cwd=stack.checkout, env=environment, capture_output=True, text=True
+    )
+    assert run.returncode == 1
+    (line,) = run.stderr.splitlines()
+    assert line.startswith("error: cannot reach the Hugging Face Hub")
+    assert "MODEL_ID=bundled" in line
+
+
+def test_without_docker_it_says_so(stack: Stack, tmp_path: Path) -> None:
+    for tool in ("bash", "dirname", "id"):
+        (tmp_path / tool).symlink_to(Path("/usr/bin") / tool)
+    run = subprocess.run(
+        ["bash", "./run_docker.sh"],
+        cwd=stack.checkout,
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 1
+    assert run.stderr.startswith("error: there is no Docker on this machine")
+
+
+def test_without_a_daemon_it_says_so(stack: Stack) -> None:
+    environment = os.environ | {"DOCKER_HOST": "unix:///nonexistent.sock"}
+    run = subprocess.run(
+        ["./run_docker.sh"], cwd=stack.checkout, env=environment, capture_output=True, text=True
+    )
+    assert run.returncode == 1
+    assert run.stderr.startswith("error: Docker does not answer")

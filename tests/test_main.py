@@ -1,0 +1,133 @@
+"""The command line, run as a user runs it."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import inference_app
+from tests.conftest import ESPRESSO, SAMPLES
+from tests.server import environment
+
+ORANGE = SAMPLES / "orange.jpg"
+
+
+def run(
+    *arguments: str | Path, cwd: Path | None = None, **settings: str | Path
+) -> subprocess.CompletedProcess[str]:
+    """Run `python -m inference_app` with just these settings."""
+    return subprocess.run(
+        [sys.executable, "-m", "inference_app", *map(str, arguments)],
+        env=environment(**settings),
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def refused(done: subprocess.CompletedProcess[str]) -> str:
+    """Check that a command ended with one line and status 1; return the line."""
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    return line
+
+
+def test_predict_prints_what_it_has_always_printed() -> None:
+    done = run("predict", ESPRESSO)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == """{'statusCode': 200, 'body': '"espresso"'}\n"""
+
+
+def test_predict_prints_json() -> None:
+    done = run("predict", "--json", ESPRESSO, ORANGE)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [
+        {"file": str(ESPRESSO), "statusCode": 200, "body": '"espresso"'},
+        {"file": str(ORANGE), "statusCode": 200, "body": '"orange"'},
+    ]
+
+
+def test_predict_prints_the_likeliest_classes() -> None:
+    done = run("predict", "--json", "--top-k", "3", ESPRESSO)
+    answer = json.loads(done.stdout)
+    assert answer["body"] == '"espresso"'
+    assert len(answer["predictions"]) == 3
+    assert answer["predictions"][0]["class_id"] == "n07920052"
+
+
+def test_predict_goes_on_after_what_it_cannot_classify(tmp_path: Path) -> None:
+    damaged, text = tmp_path / "damaged.jpg", tmp_path / "text.jpg"
+    damaged.write_bytes(ESPRESSO.read_bytes()[:3000])
+    text.write_text("text")
+    done = run("predict", damaged, tmp_path / "missing.jpg", ESPRESSO, tmp_path, text, ORANGE)
+    assert done.returncode == 1
+    assert [line.split("'")[-2] for line in done.stdout.splitlines()] == ['"espresso"', '"orange"']
+    first, second, third, fourth = done.stderr.splitlines()
+    assert first.startswith(f"error: {damaged}: The picture is damaged")
+    assert second == f"error: {tmp_path}/missing.jpg: No such file or directory"
+    assert third == f"error: {tmp_path}: Is a directory"
+    assert fourth.startswith(f"error: {text}: This is not a picture")
+
+
+def test_predict_runs_from_any_folder(tmp_path: Path) -> None:
+    shutil.copy(ESPRESSO, tmp_path / "my picture.jpg")
+    done = run("predict", "my picture.jpg", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, """{'statusCode': 200, 'body': '"espresso"'}\n""")
+
+
+@pytest.mark.parametrize("command", [["serve"], ["predict", ESPRESSO]], ids=["serve", "predict"])
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("PORT", "0"),
+        ("WORKERS", "many"),
+        ("LOG_LEVEL", "loud"),
+        ("PICTURE_FORMATS", "EPS"),
+        ("MODEL_PATH", "/nowhere"),
+    ],
+)
+def test_a_bad_setting_is_refused(command: list[str | Path], setting: str, value: str) -> None:
+    line = refused(run(*command, **{setting: value}))
+    assert f"{setting} must be " in line
+    assert f"not '{value}'" in line
+
+
+@pytest.mark.parametrize("command", [["serve"], ["predict", ESPRESSO]], ids=["serve", "predict"])
+def test_a_damaged_model_is_refused(command: list[str | Path], model_folder: Path) -> None:
+    content = bytearray((model_folder / "model.bin").read_bytes())
+    content[1000] ^= 1
+    (model_folder / "model.bin").write_bytes(content)
+    line = refused(run(*command, MODEL_PATH=model_folder))
+    assert f"{model_folder}/model.bin is not the file that was prepared" in line
+
+
+def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
+    assert "is not a prepared model" in refused(run("serve", MODEL_PATH=tmp_path))
+
+
+def test_the_version_is_printed() -> None:
+    done = run("--version")
+    assert (done.returncode, done.stdout.strip()) == (0, inference_app.__version__)
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_help_names_every_command(option: str) -> None:
+    done = run(option)
+    assert done.returncode == 0
+    for command in ("serve", "predict", "prepare"):
+        assert f"\n  {command} " in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["fly"], ["predict"], ["predict", "--top-k", "0", ESPRESSO], ["serve", "x"]]
+)
+def test_a_wrong_command_line_shows_how(arguments: list[str | Path]) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert "Usage: " in done.stderr
