@@ -74,7 +74,7 @@ def prepare(
     Hugging Face format. Precision `auto` computes in bf16 on CPUs that have it natively, in fp32
     on others.
     """
-    name = name or Path(model_id).expanduser().resolve().name
+    name = name or Path(model_id).resolve().name
     folder = output or Path("models") / name
     if is_prepared(folder, model_id, revision, precision, name):
         click.echo(f"{folder} is prepared already", err=True)

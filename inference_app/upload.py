@@ -60,7 +60,8 @@ def _from_body(body: bytes) -> Upload:
 
 def _from_json(body: bytes) -> list[bytes]:
     try:
-        values = json.loads(body)["image"]
+        # Not strict: a shell's "$(base64 photo.jpg)" puts line ends into the string.
+        values = json.loads(body, strict=False)["image"]
     except (ValueError, KeyError, RecursionError):
         raise BadRequest(f"The JSON holds no picture under 'image'. {_HOW}") from None
     return [_from_base64(value) for value in (values if isinstance(values, list) else [values])]

@@ -57,7 +57,7 @@ class Server:
     def log(self, **fields: object) -> list[dict[str, Any]]:
         """Return the lines of the log that hold these fields; each line must be JSON."""
         whole = self.stdout.read_text("utf-8").rpartition("\n")[0]
-        lines = [json.loads(line) for line in whole.splitlines()]
+        lines = [json.loads(line) for line in whole.split("\n") if line]
         return [line for line in lines if fields.items() <= line.items()]
 
     def workers(self) -> list[int]:

@@ -47,7 +47,8 @@ def test_logits_are_one_number_a_class(
     engine: Engine, model: PreparedModel, pictures: list[NDArray[np.uint8]]
 ) -> None:
     logits = engine.infer(pictures[0])
-    assert (logits.shape, logits.dtype) == ((len(model.labels),), np.float32)
+    assert logits.shape == (len(model.labels),)
+    assert logits.dtype == np.float32
     assert np.isfinite(logits).all()
 
 

@@ -2,19 +2,17 @@
 
 import struct
 import zlib
-from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image, JpegImagePlugin
+from PIL import Image
 
 from inference_app.config import KNOWN_FORMATS, Settings
 from inference_app.errors import BadRequest, DamagedPicture, TooLarge, UnsupportedPicture
 from inference_app.image import decode
 from inference_app.preprocessing import Preprocessing
-from tests.conftest import ESPRESSO, encode, gradient
+from tests.conftest import encode, gradient
 
 WANTED = Preprocessing(64, (64, 64), "bilinear", (0.0,) * 3, (1.0,) * 3)
 START_OF_SCAN, END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
@@ -62,7 +60,8 @@ def with_scans(count: int) -> bytes:
 @pytest.mark.parametrize("name", PICTURES)
 def test_a_picture_becomes_the_input_of_a_model(name: str) -> None:
     result = pixels(PICTURES[name], picture_formats=KNOWN_FORMATS)
-    assert (result.shape, result.dtype) == ((64, 64, 3), np.uint8)
+    assert result.shape == (64, 64, 3)
+    assert result.dtype == np.uint8
     expected = pixels(PICTURES["PNG"]).astype(int)
     assert np.abs(result - expected).mean() < (10 if name == "GIF" else 4)
 
@@ -114,7 +113,7 @@ def test_no_bytes_are_a_bad_request() -> None:
 def test_a_truncated_picture_is_damaged(name: str, part: float) -> None:
     data = PICTURES[name]
     with pytest.raises(DamagedPicture, match=r"^The picture is damaged: .*\.$"):
-        pixels(data[: int(len(data) * part)], picture_formats=KNOWN_FORMATS)
+        pixels(data[: max(20, int(len(data) * part))], picture_formats=KNOWN_FORMATS)
 
 
 @pytest.mark.parametrize("part", [0.05, 0.2, 0.4])
@@ -124,11 +123,10 @@ def test_a_truncated_first_picture_of_an_mpo_is_damaged(part: float) -> None:
         pixels(data[: int(len(data) * part)])
 
 
-@pytest.mark.parametrize("whole", [ESPRESSO.read_bytes()])
 @pytest.mark.parametrize("missing", [2, 100, 10_000])
-def test_a_truncated_photo_is_damaged(whole: bytes, missing: int) -> None:
+def test_a_truncated_photo_is_damaged(espresso: bytes, missing: int) -> None:
     with pytest.raises(DamagedPicture):
-        pixels(whole[:-missing])
+        pixels(espresso[:-missing])
 
 
 @pytest.mark.parametrize("length", [0, 1, 10, 400])
@@ -143,9 +141,13 @@ def test_rubbish_after_a_signature_is_damaged(start: bytes, filler: bytes, lengt
         pixels(start + filler * length, picture_formats=KNOWN_FORMATS)
 
 
-def test_a_wrong_checksum_is_damage() -> None:
+@pytest.mark.parametrize(
+    ("start", "count"), [(b"IHDR", 12), (b"IDAT", 20), (b"IDAT", 300)], ids=str
+)
+def test_bytes_that_were_overwritten_are_damage(start: bytes, count: int) -> None:
     data = bytearray(PICTURES["PNG"])
-    data[data.index(b"IDAT") + 100] ^= 1
+    place = data.index(start) + 12
+    data[place : place + count] = b"\xff" * count
     with pytest.raises(DamagedPicture):
         pixels(bytes(data))
 

@@ -16,13 +16,13 @@ ORANGE = SAMPLES / "orange.jpg"
 
 
 def run(
-    *arguments: str | Path, cwd: Path | None = None, **settings: str | Path
+    *arguments: str | Path, folder: Path | None = None, settings: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run `python -m inference_app` with just these settings."""
     return subprocess.run(
         [sys.executable, "-m", "inference_app", *map(str, arguments)],
-        env=environment(**settings),
-        cwd=cwd,
+        env=environment(**(settings or {})),
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=60,
@@ -77,7 +77,7 @@ def test_predict_goes_on_after_what_it_cannot_classify(tmp_path: Path) -> None:
 
 def test_predict_runs_from_any_folder(tmp_path: Path) -> None:
     shutil.copy(ESPRESSO, tmp_path / "my picture.jpg")
-    done = run("predict", "my picture.jpg", cwd=tmp_path)
+    done = run("predict", "my picture.jpg", folder=tmp_path)
     assert (done.returncode, done.stdout) == (0, """{'statusCode': 200, 'body': '"espresso"'}\n""")
 
 
@@ -93,7 +93,7 @@ def test_predict_runs_from_any_folder(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_setting_is_refused(command: list[str | Path], setting: str, value: str) -> None:
-    line = refused(run(*command, **{setting: value}))
+    line = refused(run(*command, settings={setting: value}))
     assert f"{setting} must be " in line
     assert f"not '{value}'" in line
 
@@ -103,12 +103,15 @@ def test_a_damaged_model_is_refused(command: list[str | Path], model_folder: Pat
     content = bytearray((model_folder / "model.bin").read_bytes())
     content[1000] ^= 1
     (model_folder / "model.bin").write_bytes(content)
-    line = refused(run(*command, MODEL_PATH=model_folder))
+    line = refused(run(*command, settings={"MODEL_PATH": str(model_folder)}))
     assert f"{model_folder}/model.bin is not the file that was prepared" in line
 
 
 def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
-    assert "is not a prepared model" in refused(run("serve", MODEL_PATH=tmp_path))
+    done = run("serve", settings={"MODEL_PATH": str(tmp_path)})
+    assert "is not a prepared model" in refused(done)
+        run("serve", settings={"MODEL_PATH": str(tmp_path)})
+    )
 
 
 def test_the_version_is_printed() -> None:

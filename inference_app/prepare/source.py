@@ -50,7 +50,10 @@ def local_source(model_id: str) -> Source | None:
 
     Raises PrepareError if it reads like a path and nothing is there, or a file cannot be read.
     """
-    folder = Path(model_id).expanduser()
+    try:
+        folder = Path(model_id).expanduser()
+    except RuntimeError as error:  # the ~ of somebody unknown
+        raise PrepareError(f"there is no folder {model_id}") from error
     if folder.is_dir():
         return Source(folder.resolve().name, _digest(folder), folder)
     if model_id.startswith((".", "/", "~")) or model_id.count("/") > 1 or "\\" in model_id:

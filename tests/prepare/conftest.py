@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -93,6 +94,22 @@ def prepared_tiny(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("prepared") / "tiny"
     prepare_model(str(tiny), folder, None, "fp32", "tiny", lambda line: None)
     return folder
+
+
+@pytest.fixture
+def source(tiny: Path, tmp_path: Path) -> Path:
+    """Copy a model to where a test may damage it."""
+    return Path(shutil.copytree(tiny, tmp_path / "tiny"))
+
+
+@pytest.fixture
+def held(prepared_tiny: Path, tmp_path: Path) -> Path:
+    """Copy the prepared `source` to where the command line puts it."""
+    return Path(shutil.copytree(prepared_tiny, tmp_path / "models" / "tiny"))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
 @dataclass(frozen=True)

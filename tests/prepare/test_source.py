@@ -1,7 +1,6 @@
 """Where models come from: a local folder, or the Hub, which is a fake one on a loopback port."""
 
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,18 +13,13 @@ from tests.prepare.conftest import CommandLine, complaint
 from tests.prepare.hub import Hub, Model
 
 
-@pytest.fixture
-def source(tiny: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(tiny, tmp_path / "source"))
-
-
 def config_of(*names: str, **more: object) -> bytes:
     return json.dumps({"architectures": names, **more}).encode()
 
 
 def test_a_local_folder_is_called_by_its_name(source: Path) -> None:
     found = fetch(str(source), None)
-    assert (found.id, found.folder) == ("source", source)
+    assert (found.id, found.folder) == ("tiny", source)
     assert len(found.revision) == 64
 
 
@@ -38,7 +32,9 @@ def test_the_revision_of_a_local_folder_follows_its_files(source: Path) -> None:
     assert fetch(str(source), None).revision != before
 
 
-@pytest.mark.parametrize("path", ["./nothing", "/nothing", "a/b/c", "a\\b", "~/nothing here"])
+@pytest.mark.parametrize(
+    "path", ["./nothing", "/nothing", "a/b/c", "a\\b", "~/nothing here", "~nobody"]
+)
 def test_a_path_to_nothing_is_refused(path: str) -> None:
     with pytest.raises(PrepareError, match="there is no folder"):
         local_source(path)

@@ -19,10 +19,11 @@ from tests.contracts import CONTRACTS, Contract
 from tests.stack.conftest import Stack, answers, clean_environment, free_port, wait_until
 from tests.stack.load import Load
 
-pytestmark = pytest.mark.skipif(
+needs_docker = pytest.mark.skipif(
     subprocess.run(["docker", "info"], capture_output=True).returncode != 0,
     reason="no Docker Engine answers on this machine",
 )
+pytestmark = needs_docker
 
 PROJECT = "inference-test"
 MB = 1_000_000

@@ -1,0 +1,90 @@
+"""How soon a worker is ready, and how much memory it holds."""
+
+import os
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from inference_app import prepared
+
+PICTURE = Path("post_request/images/espresso.jpg")
+RUNS, REQUESTS = 5, 50
+
+
+def measure(model: Path, workers: int = 2) -> dict[str, object]:
+    """Start the app RUNS times; return seconds until ready, and MB of PSS a worker after use.
+
+    PSS (proportional set size) shares out what processes have in common: the sum over all of
+    them is what they cost. Source: the Linux kernel's documentation of /proc/PID/smaps_rollup.
+    """
+    seconds, megabytes = [], []
+    for _ in range(RUNS):
+        start = time.perf_counter()
+        with _serving(model, workers) as (url, master):
+            _wait_for(f"{url}/readyz")
+            seconds.append(round(time.perf_counter() - start, 2))
+            for _ in range(REQUESTS):
+                request = urllib.request.Request(f"{url}/predict", PICTURE.read_bytes())
+                urllib.request.urlopen(request, timeout=60).close()
+            megabytes += [_pss(worker) for worker in _children(master)]
+    return {
+        "model": prepared.read(model).name,
+        "cpu": _cpu(),
+        "workers": workers,
+        "ready_s": seconds,
+        "ready_s_median": statistics.median(seconds),
+        "pss_mb_a_worker": megabytes,
+        "pss_mb_a_worker_max": max(megabytes),
+    }
+
+
+@contextmanager
+def _serving(model: Path, workers: int) -> Iterator[tuple[str, int]]:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    settings = {"MODEL_PATH": str(model), "PORT": str(port), "WORKERS": str(workers)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "inference_app", "serve"],
+        env=os.environ | settings,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        yield f"http://127.0.0.1:{port}", process.pid
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait_for(url: str) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            urllib.request.urlopen(url, timeout=10).close()
+        except OSError:
+            time.sleep(0.01)
+        else:
+            return
+    raise TimeoutError(f"{url} did not answer")
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _pss(pid: int) -> float:
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    kilobytes = re.search(r"^Pss: +(\d+) kB", rollup, re.MULTILINE)
+    assert kilobytes, rollup
+    return round(int(kilobytes[1]) * 1024 / 1e6, 1)
+
+
+def _cpu() -> str:
+    name = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    return f"{name[1] if name else 'unknown'}, {os.cpu_count()} cores"

@@ -1,0 +1,99 @@
+"""Preparing as a whole, through the command line: what it writes, and when it does."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from inference_app import prepared
+from inference_app.prepare import is_prepared, prepare_model
+from tests.prepare.conftest import CommandLine, complaint, contents
+
+
+def test_a_prepared_model_says_what_it_is(tiny: Path, prepared_tiny: Path) -> None:
+    model = prepared.read(prepared_tiny)
+    assert (model.name, model.precision, len(model.labels)) == ("tiny", "fp32", 3)
+    assert set(model.manifest["versions"]) == {"openvino", "torch", "transformers"}
+    assert str(tiny.parent) not in (prepared_tiny / "manifest.json").read_text()
+    assert sorted(model.manifest["files"]) == [
+        "labels.json",
+        "model.bin",
+        "model.xml",
+        "preprocessing.json",
+    ]
+
+
+# What a second run, without torch, ends with: it is prepared already, or it would prepare.
+PREPARED, PREPARES = 0, 3
+
+
+@pytest.fixture
+def second_run(prepare: CommandLine, source: Path, held: Path) -> Callable[..., int]:
+    """Return a second run for the prepared model; it returns the exit status."""
+
+    def run(*options: str) -> int:
+        before = contents(held)
+        ended = prepare.without("torch", source, *(options or ("--precision", "fp32")))
+        assert contents(held) == before
+        assert ended.stdout == ("models/tiny\n" if ended.returncode == PREPARED else "")
+        return ended.returncode
+
+    return run
+
+
+def test_a_second_run_does_nothing(second_run: Callable[..., int]) -> None:
+    assert second_run() == PREPARED
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ("--precision", "bf16"),
+        ("--precision", "fp32", "--name", "other", "--output", "models/tiny"),
+    ],
+    ids=str,
+)
+def test_another_wish_is_prepared_again(
+    second_run: Callable[..., int], other: tuple[str, ...]
+) -> None:
+    assert second_run(*other) == PREPARES
+
+
+def test_a_changed_source_is_prepared_again(second_run: Callable[..., int], source: Path) -> None:
+    (source / "README.md").write_text("A new card")
+    assert second_run() == PREPARES
+
+
+@pytest.mark.parametrize("file", ["model.bin", "labels.json", "manifest.json"])
+def test_a_damaged_model_is_prepared_again(
+    second_run: Callable[..., int], held: Path, file: str
+) -> None:
+    (held / file).write_bytes(b"damage")
+    assert second_run() == PREPARES
+
+
+def test_prepared_again_means_replaced(source: Path, held: Path) -> None:
+    (source / "README.md").write_text("A card")
+    prepare_model(str(source), held, None, "bf16", "tiny", lambda line: None)
+    assert is_prepared(held, str(source), None, "bf16", "tiny")
+    assert (held / "README.md").read_text() == "A card"
+    assert os.listdir(held.parent) == ["tiny"]
+
+
+@pytest.mark.parametrize("package", ["torch", "transformers", "timm"])
+def test_missing_packages_have_a_status_of_their_own(
+    prepare: CommandLine, source: Path, package: str
+) -> None:
+    why = complaint(prepare.without(package, source), status=3)
+    assert package in why
+    assert why.endswith("requirements/install.sh prepare")
+    assert os.listdir(prepare.folder / "models") == []
+
+
+def test_without_the_hubs_package_a_folder_is_still_fetched(
+    prepare: CommandLine, tmp_path: Path
+) -> None:
+    assert "huggingface_hub" in complaint(prepare.without("huggingface_hub", "acme/tiny"), status=3)
+    (tmp_path / "empty").mkdir()
+    assert "no config.json" in complaint(prepare.without("huggingface_hub", "./empty"))

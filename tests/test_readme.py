@@ -1,0 +1,75 @@
+"""What the documents say of the code is true: settings, errors, commands."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from inference_app import errors
+from tests.conftest import REPO
+from tests.readme import commands, settings_rows, settings_table, table_rows
+
+# Where tests run the commands under each heading.
+RUN_IN = {
+    "Start": "conftest.py",  # run_local.sh: the fixture `local`; run_tests.sh runs this
+    "Ask it": "stack/test_readme.py",
+    "With the client": "stack/test_readme.py",
+    "Models": "stack/test_readme.py",
+    "In Docker": "stack/test_readme.py",
+}
+ON_THE_HOST_ALONE = {"MODEL_PATH", "HOST", "PORT"}  # fixed inside a container
+
+
+def test_every_setting_is_in_the_readme_as_it_is_in_the_code() -> None:
+    rows = table_rows()
+    assert [row for row in settings_rows() if row not in rows] == []
+
+
+def test_every_setting_of_the_stack_is_in_the_example_with_its_default() -> None:
+    lines = (REPO / ".env.example").read_text("utf-8").splitlines()
+    for name, default, help_ in settings_table():
+        if name not in ON_THE_HOST_ALONE:
+            assert f"{name}={default}" in lines
+            assert f"# {help_}" in lines
+
+
+def test_compose_passes_every_setting_on() -> None:
+    compose = yaml.safe_load((REPO / "docker-compose.yml").read_text("utf-8"))
+    passed = set(compose["services"]["inference_app"]["environment"])
+    assert passed == {name for name, _, _ in settings_table()} - ON_THE_HOST_ALONE
+
+
+def test_the_example_names_every_variable_of_compose() -> None:
+    used = set(re.findall(r"\$\{([A-Z_]+)", (REPO / "docker-compose.yml").read_text("utf-8")))
+    example = set(re.findall(r"^([A-Z_]+)=", (REPO / ".env.example").read_text("utf-8"), re.M))
+    assert used == example
+
+
+@pytest.mark.parametrize("error", errors.RequestError.__subclasses__())
+def test_every_error_is_in_the_readme(error: type[errors.RequestError]) -> None:
+    listed = {(row[0], row[1]) for row in table_rows() if len(row) == 3}
+    assert (str(error.status), f"`{error.type}`") in listed
+
+
+def test_every_command_is_under_a_heading_whose_commands_are_run() -> None:
+    assert set(commands()) == set(RUN_IN)
+
+
+def test_the_start_is_two_commands_and_a_real_model() -> None:
+    assert commands()["Start"] == [
+        "./run_local.sh",
+        "./run_tests.sh",
+        "MODEL_ID=microsoft/resnet-50 ./run_docker.sh",
+    ]
+
+
+@pytest.mark.parametrize(
+    "command", [row[2].strip("`") for row in table_rows() if row[2:] and "python" in row[2]]
+)
+def test_every_figure_has_a_command_that_exists(command: str) -> None:
+    words = command.removeprefix(".venv/bin/python ").split()
+    check = ["--collect-only", "-q"] if "pytest" in words else ["--help"]
+    run = subprocess.run([sys.executable, *words, *check], cwd=REPO, capture_output=True)
+    assert run.returncode == 0, run.stdout

@@ -1,0 +1,102 @@
+"""A stopping worker leaves nobody waiting."""
+
+import os
+import signal
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from unittest.mock import Mock
+
+import pytest
+
+from inference_app.worker import Worker
+from tests.server import Server, receive, serving, wait_until
+
+
+def head(length: int) -> bytes:
+    """Return the head of a request that waits to be let in before it sends its body."""
+    lines = ["POST /predict HTTP/1.1", "Host: a", "Expect: 100-continue"]
+    return "\r\n".join([*lines, f"Content-Length: {length}", "", ""]).encode()
+
+
+def begin(server: Server, length: int) -> socket.socket:
+    """Open a request that a worker has taken on, and that has yet to send its body."""
+    connection = server.connect()
+    connection.sendall(head(length))
+    assert connection.recv(1024).startswith(b"HTTP/1.1 100 ")
+    return connection
+
+
+def finish(connections: list[socket.socket], body: bytes) -> list[bytes]:
+    """Send the rest of each request, all at once; return the first lines of the answers."""
+
+    def finish_one(connection: socket.socket) -> bytes:
+        with connection:
+            connection.sendall(body)
+            return receive(connection).split(b"\r\n")[0]
+
+    with ThreadPoolExecutor(len(connections)) as pool:
+        return list(pool.map(finish_one, connections))
+
+
+def status_of(process: int, name: str) -> str:
+    """Return what Linux says of a process."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return dict(line.split(":\t", 1) for line in lines)[name].strip()
+
+
+def stands_still(process: int) -> bool:
+    """Return whether the process is stopped."""
+    return status_of(process, "State").startswith("T")
+
+
+def is_told_to_stop(process: int) -> bool:
+    """Return whether a TERM waits for the process."""
+    return bool(int(status_of(process, "ShdPnd"), 16) >> (signal.SIGTERM - 1) & 1)
+
+
+def test_requests_in_flight_are_answered(tmp_path: Path, espresso: bytes) -> None:
+    with serving(tmp_path) as server:
+        connections = [begin(server, len(espresso)) for _ in range(10)]
+        server.process.terminate()
+        wait_until(server.refuses, "nobody is let in any more")
+        assert finish(connections, espresso) == [b"HTTP/1.1 200 OK"] * 10
+        assert server.process.wait(30) == 0
+        assert not server.log(level="error")
+
+
+def test_connections_that_wait_are_answered(tmp_path: Path, espresso: bytes) -> None:
+    request = b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(espresso)
+    with serving(tmp_path) as server:
+        workers = server.workers()
+        for worker in workers:
+            os.kill(worker, signal.SIGSTOP)
+        wait_until(lambda: all(map(stands_still, workers)), "the workers stand still")
+        connections = [server.connect() for _ in range(10)]
+        for connection in connections:
+            connection.sendall(request + espresso)
+        server.process.terminate()
+        wait_until(lambda: all(map(is_told_to_stop, workers)), "the workers are told to stop")
+        for worker in workers:
+            os.kill(worker, signal.SIGCONT)
+        assert finish(connections, b"") == [b"HTTP/1.1 200 OK"] * 10
+        assert server.process.wait(30) == 0
+
+
+def test_an_idle_server_stops_with_success(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        server.process.terminate()
+        assert server.process.wait(30) == 0
+        assert server.refuses()
+        assert server.stderr.read_text() == ""
+
+
+@pytest.mark.parametrize("alive", [True, False])
+def test_only_a_stopping_worker_closes_its_listeners(alive: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        worker = Worker.__new__(Worker)
+        worker.sockets, worker.poller, worker.alive = [listener], Mock(), alive
+        worker.nr_conns, worker._accepting = 0, True
+        worker.set_accept_enabled(False)
+        assert (listener.fileno() == -1) is not alive
