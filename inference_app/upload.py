@@ -30,10 +30,10 @@ def read_upload(request: Request, most: int) -> Upload:
     Multipart is told by its Content-Type, everything else by its bytes: clients label raw bodies
     as anything (curl says a form). Raises BadRequest, or TooLarge beyond `most` pictures.
     """
-    if request.mimetype == "multipart/form-data":
-        upload = _from_form(request)
-    else:
-        upload = _from_body(request.get_data(cache=False))
+    multipart = request.mimetype == "multipart/form-data"
+    upload = _from_form(request) if multipart else _from_body(_body(request))
+    if not upload.pictures:
+        raise BadRequest(f"The request holds no picture. {_HOW}")
     if len(upload.pictures) > most:
         raise TooLarge(
             f"The request holds {len(upload.pictures)} pictures; this server takes {most} at once."
@@ -50,12 +50,18 @@ def _from_form(request: Request) -> Upload:
     raise BadRequest(f"No picture in the form (its fields: {names}). {_HOW}")
 
 
+def _body(request: Request) -> bytes:
+    body = request.get_data(cache=False)
+    if request.content_length is None:
+        # A chunked body ends at the limit without an error; to read on raises a 413.
+        request.stream.read(1)
+    return body
+
+
 def _from_body(body: bytes) -> Upload:
-    if not body:
-        raise BadRequest(f"The request holds no picture. {_HOW}")
     if body.lstrip()[:1] == b"{":
         return Upload("image", _from_json(body))
-    return Upload("image", [body])
+    return Upload("image", [body] if body else [])
 
 
 def _from_json(body: bytes) -> list[bytes]:

@@ -3,6 +3,7 @@
 import io
 import shutil
 from collections.abc import Generator
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,12 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"skipped, but --no-skips was given: {report.longrepr}"
     return report
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    for row in fields(Settings):
+        monkeypatch.delenv(row.name.upper(), raising=False)
 
 
 @pytest.fixture(scope="session")

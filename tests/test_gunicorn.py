@@ -54,6 +54,7 @@ def test_malformed_http_is_refused(server: Server, request_: bytes) -> None:
     answer = server.send(request_)
     assert answer.startswith(b"HTTP/1.1 4")
     assert answer.count(b"HTTP/1.1 ") == 1
+    assert b"X-Request-ID" not in answer  # the app never saw it
     assert requests.get(server.url + "/readyz", timeout=30).status_code == 200
 
 

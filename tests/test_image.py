@@ -141,6 +141,12 @@ def test_rubbish_after_a_signature_is_damaged(start: bytes, filler: bytes, lengt
         pixels(start + filler * length, picture_formats=KNOWN_FORMATS)
 
 
+def test_a_strange_chunk_after_the_pixels_is_damage() -> None:
+    data = PICTURES["PNG"]
+    with pytest.raises(DamagedPicture, match="tRNS"):  # Pillow raises a ValueError
+        pixels(data[:-12] + chunk(b"tRNS", b"") + data[-12:])
+
+
 @pytest.mark.parametrize(
     ("start", "count"), [(b"IHDR", 12), (b"IDAT", 20), (b"IDAT", 300)], ids=str
 )

@@ -89,11 +89,15 @@ def test_an_orientation_that_does_not_exist_is_ignored(orientation: int) -> None
     ],
     ids=str,
 )
-def test_absurd_exif_is_ignored(exif: bytes) -> None:
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_absurd_exif_is_ignored(kind: str, exif: bytes) -> None:
+    data = PICTURES[kind]
     content = b"Exif\0\0" + exif
     segment = b"\xff\xe1" + struct.pack(">H", len(content) + 2) + content
-    data = PICTURES["JPEG"]
-    np.testing.assert_array_equal(pixels(data[:2] + segment + data[2:]), pixels(data))
+    place, part = (
+        (2, segment) if kind == "JPEG" else (data.index(b"IDAT") - 4, chunk(b"eXIf", exif))
+    )
+    np.testing.assert_array_equal(pixels(data[:place] + part + data[place:]), pixels(data))
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "CMYK"])

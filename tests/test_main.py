@@ -110,8 +110,6 @@ def test_a_damaged_model_is_refused(command: list[str | Path], model_folder: Pat
 def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
     done = run("serve", settings={"MODEL_PATH": str(tmp_path)})
     assert "is not a prepared model" in refused(done)
-        run("serve", settings={"MODEL_PATH": str(tmp_path)})
-    )
 
 
 def test_the_version_is_printed() -> None:

@@ -1,6 +1,8 @@
 """Prepared models on disk: read, damaged, written."""
 
+import errno
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -164,6 +166,24 @@ def test_an_empty_folder_may_be_written_to(tmp_path: Path) -> None:
     with prepared.writing(tmp_path / "model") as new:
         (new / "file").touch()
     assert (tmp_path / "model" / "file").exists()
+
+
+def test_a_disk_that_is_full_is_the_user_s_to_mend(tmp_path: Path) -> None:
+    with (
+        pytest.raises(PreparedModelError, match=r"model cannot be written: No space left"),
+        prepared.writing(tmp_path / "model"),
+    ):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_is_no_folder_is_the_user_s_to_mend(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(PreparedModelError, match="cannot be written"),
+        prepared.writing(tmp_path / "file" / "model"),
+    ):
+        pass
 
 
 def test_a_folder_of_something_else_is_not_overwritten(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import sys
+import time
 from typing import Any
 
 import pytest
@@ -40,6 +41,15 @@ def test_a_record_is_one_line_of_json() -> None:
         "message": "hello wörld\nnext",
         "pid": 7,
     }
+
+
+def test_times_are_utc_wherever_the_server_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        line = json.loads(JsonFormatter().format(record("hello")))
+    time.tzset()
+    assert line["time"] == "2001-09-09T01:46:40.123Z"
 
 
 def test_fields_are_part_of_the_line() -> None:

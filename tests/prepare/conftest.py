@@ -1,10 +1,13 @@
 """What the tests of preparing share: models with random weights, and the command line."""
 
+import contextlib
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+import unittest.mock
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +18,7 @@ import timm
 import torch
 import transformers
 
+from inference_app.__main__ import main
 from inference_app.prepare import prepare_model
 from tests.conftest import REPO
 from tests.prepare.hub import Hub
@@ -92,7 +96,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def prepared_tiny(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("prepared") / "tiny"
-    prepare_model(str(tiny), folder, None, "fp32", "tiny", lambda line: None)
+    prepare_model(str(tiny), folder, None, "fp32", "tiny", print)
     return folder
 
 
@@ -106,6 +110,10 @@ def source(tiny: Path, tmp_path: Path) -> Path:
 def held(prepared_tiny: Path, tmp_path: Path) -> Path:
     """Copy the prepared `source` to where the command line puts it."""
     return Path(shutil.copytree(prepared_tiny, tmp_path / "models" / "tiny"))
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -137,6 +145,20 @@ class CommandLine:
             timeout=300,
         )
 
+    def here(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run it in this process, which has imported torch already: for what needs torch."""
+        argv = ["inference_app", "prepare", *map(str, arguments)]
+        with (
+            contextlib.chdir(self.folder),
+            contextlib.redirect_stdout(io.StringIO()) as out,
+            contextlib.redirect_stderr(io.StringIO()) as err,
+            unittest.mock.patch.object(sys, "argv", argv),
+            pytest.raises(SystemExit) as end,
+        ):
+            main()
+        status = int(end.value.code or 0)
+        return subprocess.CompletedProcess(argv, status, out.getvalue(), err.getvalue())
+
     def without(self, package: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         """Run it where a package is not installed."""
         shadow = self.folder / "shadow"
@@ -152,8 +174,8 @@ def prepare(tmp_path: Path) -> CommandLine:
 
 
 @pytest.fixture(scope="session")
-def hub(tiny: Path) -> Iterator[Hub]:
-    """A Hub that has acme/tiny."""
+def hub() -> Iterator[Hub]:
+    """Start a Hub without models."""
     with Hub() as server:
         yield server
         server.shutdown()

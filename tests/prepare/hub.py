@@ -42,7 +42,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: Hub
     protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:  # noqa: N802 the name that http.server calls
+    def do_GET(self) -> None:
         parts = urlsplit(self.path).path.strip("/").split("/")
         api = parts[:2] == ["api", "models"]
         model_id, what = "/".join(parts[2:4] if api else parts[:2]), parts[4 if api else 2 :]
@@ -59,7 +59,7 @@ class _Handler(BaseHTTPRequestHandler):
             siblings = [{"rfilename": path} for path in model.files]
             self._json({"id": model_id, "sha": model.commit, "siblings": siblings})
 
-    do_HEAD = do_GET  # noqa: N815 likewise
+    do_HEAD = do_GET  # noqa: N815 the name that http.server calls
 
     def _file(self, model: Model, path: str) -> None:
         if model.gated:

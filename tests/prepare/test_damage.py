@@ -12,8 +12,8 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from inference_app.errors import PreparedModelError
-from inference_app.prepare import convert, prepare_model
-from tests.prepare.conftest import CommandLine, complaint, contents, save_tiny_resnet
+from inference_app.prepare import prepare_model
+from tests.prepare.conftest import CommandLine, complaint, contents, names, save_tiny_resnet
 
 
 def truncate(file: Path) -> None:
@@ -63,9 +63,9 @@ def test_a_damaged_source_is_one_line_and_changes_nothing(
 ) -> None:
     before = contents(held)
     damage(source / file)
-    assert why in complaint(prepare(source))
+    assert why in complaint(prepare.here(source))
     assert contents(held) == before
-    assert os.listdir(held.parent) == ["tiny"]
+    assert names(held.parent) == ["tiny"]
 
 
 def test_counters_of_training_may_be_missing(source: Path, tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_counters_of_training_may_be_missing(source: Path, tmp_path: Path) -> No
     old = {name: each for name, each in weights.items() if "num_batches_tracked" not in name}
     assert len(old) < len(weights)
     save_file(old, file, {"format": "pt"})
-    prepare_model(str(source), tmp_path / "out", None, "fp32", "old", lambda line: None)
+    prepare_model(str(source), tmp_path / "out", None, "fp32", "old", print)
 
 
 @pytest.mark.parametrize("path", ["./nothing", "nothing/at/all", "~nobody/model"])
@@ -97,7 +97,7 @@ def test_an_output_that_cannot_be(
 ) -> None:
     (prepare.folder / "file").write_text("not to be touched")
     assert why in complaint(prepare(source, "--output", output))
-    assert sorted(os.listdir(prepare.folder)) == ["file", "tiny"]
+    assert names(prepare.folder) == ["file", "tiny"]
     assert (prepare.folder / "file").read_text() == "not to be touched"
 
 
@@ -106,7 +106,7 @@ def small_disk(tmp_path: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
     """Mount a disk of 8 MB, or where one may not, return what limits the size of files."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "none", disk]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(disk)]
     mounted = subprocess.run(mount, capture_output=True).returncode == 0
     yield disk, () if mounted else ("prlimit", "--fsize=8000000")
     if mounted:
@@ -137,23 +137,28 @@ def test_a_full_disk(
     assert str(disk) in why
     assert "cannot be written: " in why
     assert contents(held) == before
-    assert os.listdir(disk) == ["tiny"]
+    assert names(disk) == ["tiny"]
 
 
 @pytest.mark.parametrize(
-    ("module", "step"),
-    [(convert, "write_json"), (convert.shutil, "copyfile"), (convert.network, "write")],
+    "step",
+    [
+        "inference_app.prepare.convert.write_json",
+        "inference_app.prepare.network.write",
+        "inference_app.prepared.write_json",
+        "shutil.copyfile",
+    ],
 )
 def test_a_disk_that_fills_up_at_any_step(
-    monkeypatch: pytest.MonkeyPatch, source: Path, held: Path, module: object, step: str
+    monkeypatch: pytest.MonkeyPatch, source: Path, held: Path, step: str
 ) -> None:
     def full(*arguments: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     before = contents(held)
     (source / "README.md").write_text("A card")
-    monkeypatch.setattr(module, step, full)
+    monkeypatch.setattr(step, full)
     with pytest.raises(PreparedModelError, match=f"^{held} cannot be written: No space left on"):
-        prepare_model(str(source), held, None, "fp32", "tiny", lambda line: None)
+        prepare_model(str(source), held, None, "fp32", "tiny", print)
     assert contents(held) == before
-    assert os.listdir(held.parent) == ["tiny"]
+    assert names(held.parent) == ["tiny"]

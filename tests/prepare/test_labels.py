@@ -1,3 +1,5 @@
+"""Class ids and names out of a config."""
+
 from types import SimpleNamespace
 
 import pytest

@@ -1,3 +1,5 @@
+"""The network: written as OpenVINO IR, compared with the original."""
+
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +85,7 @@ class Undecided(torch.nn.Module):
     """What it computes depends on the pixels, so no fixed graph can hold it."""
 
     def forward(self, pixel_values: torch.Tensor) -> torch.Tensor:
+        """Return the pixels, or their negatives."""
         return pixel_values if pixel_values.sum() > 0 else -pixel_values
 
 

@@ -1,6 +1,5 @@
 """Preparing as a whole, through the command line: what it writes, and when it does."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pytest
 
 from inference_app import prepared
 from inference_app.prepare import is_prepared, prepare_model
-from tests.prepare.conftest import CommandLine, complaint, contents
+from tests.prepare.conftest import CommandLine, complaint, contents, names
 
 
 def test_a_prepared_model_says_what_it_is(tiny: Path, prepared_tiny: Path) -> None:
@@ -75,10 +74,10 @@ def test_a_damaged_model_is_prepared_again(
 
 def test_prepared_again_means_replaced(source: Path, held: Path) -> None:
     (source / "README.md").write_text("A card")
-    prepare_model(str(source), held, None, "bf16", "tiny", lambda line: None)
+    prepare_model(str(source), held, None, "bf16", "tiny", print)
     assert is_prepared(held, str(source), None, "bf16", "tiny")
     assert (held / "README.md").read_text() == "A card"
-    assert os.listdir(held.parent) == ["tiny"]
+    assert names(held.parent) == ["tiny"]
 
 
 @pytest.mark.parametrize("package", ["torch", "transformers", "timm"])
@@ -88,7 +87,7 @@ def test_missing_packages_have_a_status_of_their_own(
     why = complaint(prepare.without(package, source), status=3)
     assert package in why
     assert why.endswith("requirements/install.sh prepare")
-    assert os.listdir(prepare.folder / "models") == []
+    assert names(prepare.folder / "models") == []
 
 
 def test_without_the_hubs_package_a_folder_is_still_fetched(

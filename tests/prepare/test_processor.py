@@ -85,10 +85,11 @@ def difference(photo: Path, preprocessing: Preprocessing, processor: Any) -> flo
 def grey_levels(pixels: NDArray[np.float32], processor: Any) -> NDArray[np.float32]:
     """Undo what the processor says that it did after the crop."""
     if hasattr(processor, "data_config"):
-        return (pixels * processor.data_config["std"] + processor.data_config["mean"]) * 255
+        pixels = pixels * processor.data_config["std"] + processor.data_config["mean"]
+        return pixels * 255
     if processor.do_normalize:
         pixels = pixels * processor.image_std + processor.image_mean
-    return pixels / processor.rescale_factor if processor.do_rescale else pixels
+    return pixels / np.float32(processor.rescale_factor if processor.do_rescale else 1)
 
 
 @pytest.mark.parametrize(

@@ -167,11 +167,9 @@ def test_no_image_processor(online: CommandLine, acme: Model) -> None:
     assert "acme/tiny has no image processor" in complaint(online("acme/tiny"))
 
 
-@pytest.mark.parametrize(
-    "environment", [{}, {"HF_HUB_OFFLINE": "1"}], ids=["closed port", "offline"]
-)
-def test_no_way_to_the_hub(prepare: CommandLine, environment: dict[str, str]) -> None:
-    why = complaint(prepare("acme/tiny", **environment))
+@pytest.mark.parametrize("offline", ["0", "1"])
+def test_no_way_to_the_hub(prepare: CommandLine, offline: str) -> None:
+    why = complaint(prepare("acme/tiny", HF_HUB_OFFLINE=offline))
     assert why.startswith("cannot reach the Hugging Face Hub (")
     assert "MODEL_ID=bundled" in why
     assert [path.name for path in (prepare.folder / "models").iterdir()] == []
