@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from functools import partial
 from pathlib import Path
@@ -74,7 +75,8 @@ def prepare(
     Hugging Face format. Precision `auto` computes in bf16 on CPUs that have it natively, in fp32
     on others.
     """
-    name = name or Path(model_id).resolve().name
+    # It goes into a header and a folder's name.
+    name = re.sub(r"[^\w.-]+", "-", name or Path(model_id).resolve().name, flags=re.ASCII)
     folder = output or Path("models") / name
     if is_prepared(folder, model_id, revision, precision, name):
         click.echo(f"{folder} is prepared already", err=True)

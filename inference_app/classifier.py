@@ -45,7 +45,7 @@ class Classifier:
         """Read, check, compile and warm up the model; raises PreparedModelError."""
         model = prepared.read(settings.model_path)
         engine = Engine(model, settings.inference_threads)
-        engine.infer(np.zeros((*model.preprocessing.crop, 3), np.uint8))
+        engine.infer(np.zeros((*model.preprocessing.crop, 3), np.uint8), Timing())
         return cls(model, engine, settings)
 
     def classify(self, data: bytes, top_k: int, timing: Timing) -> list[Prediction]:
@@ -55,8 +55,7 @@ class Classifier:
         """
         with timing.stage("decode"):
             pixels = image.decode(data, self.model.preprocessing, self._settings)
-        with timing.stage("infer"):
-            logits = self._engine.infer(pixels)
+        logits = self._engine.infer(pixels, timing)
         return likeliest(logits, self.model.labels, top_k)
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from inference_app.errors import PreparedModelError
 from inference_app.prepared import PreparedModel
+from inference_app.timing import Timing
 
 
 class Engine:
@@ -30,9 +31,17 @@ class Engine:
         self._request = compiled.create_infer_request()
         self._busy = threading.Lock()
 
-    def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def infer(self, pixels: NDArray[np.uint8], timing: Timing) -> NDArray[np.float32]:
         """Return the logits, float32 (classes,), of one picture, uint8 (H, W, 3)."""
-        with self._busy:
+        with timing.stage("queue"):
+            self._busy.acquire()
+        try:
+            return self._infer(pixels, timing)
+        finally:
+            self._busy.release()
+
+    def _infer(self, pixels: NDArray[np.uint8], timing: Timing) -> NDArray[np.float32]:
+        with timing.stage("infer"):
             outputs = self._request.infer([pixels[np.newaxis]], share_inputs=True)
             logits: NDArray[np.float32] = outputs[0][0]
             return logits

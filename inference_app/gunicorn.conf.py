@@ -12,7 +12,8 @@ from inference_app.request_log import logging_config
 settings = Settings.from_environment()
 
 wsgi_app = "inference_app.wsgi:app"
-bind = f"{settings.host}:{settings.port}"
+host = f"[{settings.host}]" if ":" in settings.host else settings.host  # IPv6
+bind = f"{host}:{settings.port}"
 worker_class = "inference_app.worker.Worker"
 workers = settings.workers
 threads = settings.threads

@@ -1,6 +1,7 @@
 """From the bytes of a picture to the pixels that a model sees."""
 
 import io
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -24,22 +25,25 @@ from inference_app.preprocessing import Preprocessing
 class Kind(NamedTuple):
     """A kind of picture: how its bytes start, and Pillow's reader of its header."""
 
-    signatures: tuple[bytes, ...]
+    signature: re.Pattern[bytes]
     open: Callable[[io.BytesIO], Image.Image]
 
 
 # Pillow's readers are named here instead of left to Image.open, which would try all that it
 # has, Ghostscript for EPS among them.
 KINDS = {
-    "JPEG": Kind((b"\xff\xd8\xff",), JpegImagePlugin.jpeg_factory),  # and MPO, by many phones
-    "PNG": Kind((b"\x89PNG\r\n\x1a\n",), PngImagePlugin.PngImageFile),
-    "WEBP": Kind((b"RIFF",), WebPImagePlugin.WebPImageFile),
-    "GIF": Kind((b"GIF87a", b"GIF89a"), GifImagePlugin.GifImageFile),
-    "BMP": Kind((b"BM",), BmpImagePlugin.BmpImageFile),
-    "TIFF": Kind((b"II*\0", b"MM\0*"), TiffImagePlugin.TiffImageFile),
+    "JPEG": Kind(re.compile(rb"\xff\xd8\xff"), JpegImagePlugin.jpeg_factory),  # and phones' MPO
+    "PNG": Kind(re.compile(rb"\x89PNG\r\n\x1a\n"), PngImagePlugin.PngImageFile),
+    "WEBP": Kind(re.compile(rb"RIFF....WEBP", re.DOTALL), WebPImagePlugin.WebPImageFile),
+    "GIF": Kind(re.compile(rb"GIF8[79]a"), GifImagePlugin.GifImageFile),
+    "BMP": Kind(re.compile(rb"BM"), BmpImagePlugin.BmpImageFile),
+    "TIFF": Kind(re.compile(rb"II\*\0|MM\0\*"), TiffImagePlugin.TiffImageFile),
 }
 
-_START_OF_SCAN = b"\xff\xda"  # ITU-T T.81, table B.1
+# JPEG's markers, ITU-T T.81, table B.1: those that a segment or the picture's end follows. Within
+# a scan 0xFF is followed by 0 or a restart marker.
+_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])", re.DOTALL)
+_END_OF_IMAGE, _START_OF_SCAN = b"\xd9", b"\xda"
 _ORIENTATION = 0x0112  # Exif 2.3, table 4
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -73,7 +77,7 @@ def _open(data: bytes, formats: tuple[str, ...]) -> Image.Image:
     """Read the header alone. The bytes decide what it is, whatever the client called it."""
     if not data:
         raise BadRequest("The picture has no bytes: was the file empty?")
-    kind = next((name for name in formats if data.startswith(KINDS[name].signatures)), None)
+    kind = next((name for name in formats if KINDS[name].signature.match(data)), None)
     if kind is None:
         raise UnsupportedPicture(
             f"This is not a picture of a kind that is accepted ({', '.join(formats)}). "
@@ -93,10 +97,19 @@ def _check_cost(picture: Image.Image, data: bytes, settings: Settings) -> None:
             f"The picture has {megapixels:.0f} megapixels; "
             f"this server accepts {settings.max_megapixels}. Send it smaller."
         )
-    if picture.format in ("JPEG", "MPO") and data.count(_START_OF_SCAN) > settings.max_scans:
+    if picture.format in ("JPEG", "MPO") and count_scans(data) > settings.max_scans:
         raise TooLarge(
             f"The JPEG has more than {settings.max_scans} scans. Save it again as a plain JPEG."
         )
+
+
+def count_scans(jpeg: bytes) -> int:
+    """Count the scans of a JPEG up to its end: what phones append to it, a film say, is no scan."""
+    scans, at = 0, 2
+    while (marker := _MARKER.search(jpeg, at)) and marker[1] != _END_OF_IMAGE:
+        scans += marker[1] == _START_OF_SCAN
+        at = marker.end() + int.from_bytes(jpeg[marker.end() : marker.end() + 2])
+    return scans
 
 
 def _upright(picture: Image.Image) -> Image.Image:
@@ -112,7 +125,8 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
     """Return the picture in RGB, as a person would see it on white paper."""
     if picture.mode.startswith("I"):
         # 16 bits of grey: Pillow's own conversion clips at 255 instead of scaling.
-        picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+        levels = np.asarray(picture).clip(0, 65535) >> 8
+        picture = Image.fromarray(levels.astype(np.uint8))
     if picture.has_transparency_data:
         rgba = picture.convert("RGBA")
         paper = Image.new("RGBA", rgba.size, "white")

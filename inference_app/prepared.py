@@ -20,6 +20,7 @@ from inference_app.errors import PreparedModelError
 from inference_app.preprocessing import Preprocessing
 
 FORMAT = 1
+FILES = {"model.xml", "model.bin", "labels.json", "preprocessing.json"}
 
 
 class Label(NamedTuple):
@@ -31,22 +32,17 @@ class Label(NamedTuple):
 
 @dataclass(frozen=True)
 class PreparedModel:
-    """A prepared model that was read and found whole; `labels` is by class index."""
+    """A prepared model that was read and found whole; `labels` is by class index.
+
+    `precision` is ``auto``, ``fp32`` or ``bf16``.
+    """
 
     folder: Path
+    name: str
+    precision: str
     manifest: dict[str, Any]
     labels: tuple[Label, ...]
     preprocessing: Preprocessing
-
-    @property
-    def name(self) -> str:
-        """The model's name, as clients see it."""
-        return str(self.manifest["name"])
-
-    @property
-    def precision(self) -> str:
-        """``auto``, ``fp32`` or ``bf16``."""
-        return str(self.manifest["precision"])
 
 
 def read(folder: Path) -> PreparedModel:
@@ -56,12 +52,14 @@ def read(folder: Path) -> PreparedModel:
     """
     manifest = read_manifest(folder)
     try:
-        for name, digest in manifest["files"].items():
-            _check(folder / name, digest)
+        for name in FILES | set(manifest["files"]):
+            _check(folder / name, manifest["files"][name])
         labels = json.loads((folder / "labels.json").read_text("utf-8"))
         preprocessing = json.loads((folder / "preprocessing.json").read_text("utf-8"))
         return PreparedModel(
             folder=folder,
+            name=manifest["name"],
+            precision=manifest["precision"],
             manifest=manifest,
             labels=tuple(Label(**label) for label in labels),
             preprocessing=Preprocessing.from_json(preprocessing),

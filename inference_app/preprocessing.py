@@ -1,7 +1,7 @@
 """What a model's image processor does to a picture, as numbers."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "box", "hamming", "lanczos"]
 
@@ -26,11 +26,13 @@ class Preprocessing:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Preprocessing":
         """Build from what `to_json` returned; raises KeyError, TypeError or ValueError."""
-        resize = data["resize"]
+        resize, interpolation = data["resize"], data["interpolation"]
+        if interpolation not in get_args(Interpolation):
+            raise ValueError(f"unknown interpolation {interpolation}")
         return cls(
             resize=resize if isinstance(resize, int) else (int(resize[0]), int(resize[1])),
             crop=(int(data["crop"][0]), int(data["crop"][1])),
-            interpolation=data["interpolation"],
+            interpolation=interpolation,
             mean=tuple(map(float, data["mean"])),
             std=tuple(map(float, data["std"])),
             crop_rounding=data["crop_rounding"],
@@ -48,8 +50,9 @@ class Preprocessing:
     def box(self, width: int, height: int) -> tuple[float, float, float, float]:
         """Return the part of a picture that the model sees: left, top, right, bottom, in pixels.
 
-        Resizing only this box to `crop` gives the same pixels as resizing the whole picture and
-        then cropping, since Pillow's filters look beyond the edges of a box.
+        Resizing only this box to `crop` gives the pixels of resizing the whole picture and then
+        cropping, since Pillow's filters look beyond the edges of a box (which it rounds to 32-bit
+        floats).
         """
         resized_width, resized_height = self._resized(width, height)
         crop_height, crop_width = self.crop

@@ -82,7 +82,7 @@ def test_every_sample_is_named_rightly(classifier: Classifier, path: Path) -> No
 def test_decoding_and_inference_are_timed(classifier: Classifier, espresso: bytes) -> None:
     timing = Timing()
     classifier.classify(espresso, 1, timing)
-    assert list(timing.stages) == ["decode", "infer"]
+    assert list(timing.stages) == ["decode", "queue", "infer"]
 
 
 def test_what_decoding_raises_is_passed_on(classifier: Classifier, espresso: bytes) -> None:

@@ -140,7 +140,7 @@ def test_the_log_has_a_line_for_each_request(server: Server, espresso: bytes) ->
     (line,) = server.log(request_id="mine.1")
     assert (line["path"], line["status"], line["pictures"]) == ("/predict", 200, 1)
     assert line["pid"] in server.workers()
-    assert set(line["ms"]) == {"read", "decode", "infer", "total"}
+    assert set(line["ms"]) == {"read", "decode", "queue", "infer", "total"}
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["time"])
 
 

@@ -12,6 +12,7 @@ from inference_app.config import BUNDLED_MODEL
 from inference_app.engine import Engine, _options
 from inference_app.errors import PreparedModelError
 from inference_app.prepared import PreparedModel
+from inference_app.timing import Timing
 
 
 class FakeCore:
@@ -46,7 +47,7 @@ def pictures(model: PreparedModel) -> list[NDArray[np.uint8]]:
 def test_logits_are_one_number_a_class(
     engine: Engine, model: PreparedModel, pictures: list[NDArray[np.uint8]]
 ) -> None:
-    logits = engine.infer(pictures[0])
+    logits = engine.infer(pictures[0], Timing())
     assert logits.shape == (len(model.labels),)
     assert logits.dtype == np.float32
     assert np.isfinite(logits).all()
@@ -55,24 +56,26 @@ def test_logits_are_one_number_a_class(
 def test_different_pictures_have_different_logits(
     engine: Engine, pictures: list[NDArray[np.uint8]]
 ) -> None:
-    assert not np.array_equal(engine.infer(pictures[0]), engine.infer(pictures[1]))
+    assert not np.array_equal(
+        engine.infer(pictures[0], Timing()), engine.infer(pictures[1], Timing())
+    )
 
 
 def test_an_answer_stays_when_the_next_is_computed(
     engine: Engine, pictures: list[NDArray[np.uint8]]
 ) -> None:
-    first = engine.infer(pictures[0])
+    first = engine.infer(pictures[0], Timing())
     before = first.copy()
-    engine.infer(pictures[1])
+    engine.infer(pictures[1], Timing())
     np.testing.assert_array_equal(first, before)
 
 
 def test_threads_get_the_answer_to_their_own_picture(
     engine: Engine, pictures: list[NDArray[np.uint8]]
 ) -> None:
-    expected = [engine.infer(each) for each in pictures]
+    expected = [engine.infer(each, Timing()) for each in pictures]
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(engine.infer, pictures * 8))
+        answers = list(pool.map(lambda each: engine.infer(each, Timing()), pictures * 8))
     for answer, wanted in zip(answers, expected * 8, strict=True):
         np.testing.assert_array_equal(answer, wanted)
 

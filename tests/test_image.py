@@ -10,7 +10,7 @@ from PIL import Image
 
 from inference_app.config import KNOWN_FORMATS, Settings
 from inference_app.errors import BadRequest, DamagedPicture, TooLarge, UnsupportedPicture
-from inference_app.image import decode
+from inference_app.image import count_scans, decode
 from inference_app.preprocessing import Preprocessing
 from tests.conftest import encode, gradient
 
@@ -205,6 +205,14 @@ def test_scans_of_an_mpo_are_counted() -> None:
 def test_what_follows_a_jpeg_is_not_taken_for_scans() -> None:
     video = START_OF_SCAN * 200  # phones append seconds of video: megabytes of any bytes
     np.testing.assert_array_equal(pixels(PICTURES["JPEG"] + video), pixels(PICTURES["JPEG"]))
+
+
+@pytest.mark.parametrize("marker", [START_OF_SCAN, b"\xff\xd9"])
+def test_what_a_segment_holds_is_neither_a_scan_nor_the_end(marker: bytes) -> None:
+    comment = marker * 200
+    segment = b"\xff\xfe" + (2 + len(comment)).to_bytes(2) + comment
+    jpeg = PICTURES["JPEG, progressive"]
+    assert count_scans(jpeg[:2] + segment + jpeg[2:]) == count_scans(jpeg)
 
 
 def test_only_jpegs_have_scans() -> None:

@@ -117,3 +117,9 @@ def test_a_field_that_is_missing_is_an_error(name: str) -> None:
 def test_a_field_of_the_wrong_type_is_an_error(name: str, value: Any) -> None:
     with pytest.raises((TypeError, ValueError)):
         Preprocessing.from_json(PLAIN.to_json() | {name: value})
+
+
+def test_an_unknown_interpolation_is_refused() -> None:
+    data = PLAIN.to_json() | {"interpolation": "wishful"}
+    with pytest.raises(ValueError, match="wishful"):
+        Preprocessing.from_json(data)

@@ -68,7 +68,7 @@ def test_our_pixels_are_the_processors(make: Callable[[], Any], photos: list[Pat
     preprocessing = preprocessing_of(processor)
     check(preprocessing, processor)
     differences = [difference(photo, preprocessing, processor) for photo in photos]
-    assert np.mean(differences) < 0.5  # 0.04 as it is, 1.1 with Lanczos for bicubic
+    assert np.mean(differences) < 1  # 0.04 over the shared photos, 1.1 with another filter
 
 
 def difference(photo: Path, preprocessing: Preprocessing, processor: Any) -> float:
