@@ -15,6 +15,7 @@ wsgi_app = "inference_app.wsgi:app"
 host = f"[{settings.host}]" if ":" in settings.host else settings.host  # IPv6
 bind = f"{host}:{settings.port}"
 worker_class = "inference_app.worker.Worker"
+sendfile = False  # it would overtake what the worker holds back
 workers = settings.workers
 threads = settings.threads
 graceful_timeout = settings.graceful_timeout

@@ -1,25 +1,61 @@
-"""Gunicorn's gthread worker, but one that leaves nobody waiting when it stops."""
+"""Gunicorn's gthread worker, but one that leaves no request half answered and nobody waiting."""
+
+import socket
+from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 
 
-class Worker(ThreadWorker):  # type: ignore[misc] # Gunicorn has no type hints
-    """Closes its listening sockets as soon as it stops accepting.
+class Outbox:
+    """A socket that holds back what is written to it until it is told to send."""
 
-    Gunicorn's own keeps them until the requests in flight are answered. Whoever connects meanwhile
-    is let in by the kernel, waits, and is reset. Of a closed socket it is refused at once, and
-    NGINX asks another replica.
-    """
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._held = bytearray()
+
+    def sendall(self, data: bytes) -> None:
+        """Hold `data` back."""
+        self._held += data
+
+    def flush(self) -> None:
+        """Send all that was held back in one go; raises OSError."""
+        self._connection.sendall(self._held)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+class Worker(ThreadWorker):  # type: ignore[misc] # Gunicorn has no type hints
+    """Differs from Gunicorn's own in what NGINX can make good when a worker dies or stops."""
+
+    def handle_request(self, req: Any, conn: Any) -> bool:
+        """Send an answer whole.
+
+        Gunicorn sends the headers, then the body. NGINX passes headers on as they come, and cannot
+        ask another worker any more if this one is killed before the body.
+        """
+        connection, conn.sock = conn.sock, Outbox(conn.sock)
+        try:
+            keep_alive: bool = super().handle_request(req, conn)
+            conn.sock.flush()
+            return keep_alive
+        finally:
+            conn.sock = connection
 
     def set_accept_enabled(self, enabled: bool) -> None:
-        """Take or leave new connections; when stopping, take those that wait, then close."""
+        """Take or leave new connections; when stopping, take those that wait, then close.
+
+        Gunicorn keeps its listening sockets until the requests in flight are answered. Whoever
+        connects meanwhile is let in by the kernel, waits, and is reset. Of a closed socket it is
+        refused at once, and NGINX asks another replica.
+        """
         super().set_accept_enabled(enabled)
         if not self.alive:
             for listener in self.sockets:
                 self._accept_waiting(listener)
                 listener.close()
 
-    def _accept_waiting(self, listener: object) -> None:
+    def _accept_waiting(self, listener: Any) -> None:
         """Accept connections until none waits: then `nr_conns`, their number, stays the same."""
         before = -1
         while before != self.nr_conns:

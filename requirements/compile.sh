@@ -11,7 +11,7 @@ lock() { # NAME, then what of pyproject.toml it covers
   mv "$file.new" "$file"
 }
 
-# openvino-telemetry is left out everywhere: OpenVINO does without, and nothing phones home.
+# openvino-telemetry is left out everywhere: OpenVINO does without, and nothing reports home.
 lock serve pyproject.toml --generate-hashes
 lock prepare pyproject.toml --extra prepare
 lock dev pyproject.toml --extra prepare --group dev

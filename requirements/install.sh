@@ -26,6 +26,8 @@ install_with_torch() {
   export VIRTUAL_ENV=$venv
   "$venv/bin/uv" pip install --quiet --torch-backend=cpu -r "$lock" 2>/dev/null ||
     "$venv/bin/uv" pip install --quiet -r "$lock"
+  # Not in the lock, but a dependency of OpenVINO's: it starts processes that report home.
+  "$venv/bin/uv" pip uninstall --quiet openvino-telemetry 2>/dev/null || true
 }
 
 cmp -s "$lock" "$venv/installed-$1.txt" && exit

@@ -1,4 +1,4 @@
-"""A stopping worker leaves nobody waiting."""
+"""A worker answers whole or not at all, and leaves nobody waiting when it stops."""
 
 import os
 import signal
@@ -8,6 +8,7 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
+from gunicorn.workers.gthread import ThreadWorker
 
 from inference_app.worker import Worker
 from tests.server import Server, receive, serving, wait_until
@@ -53,6 +54,36 @@ def stands_still(process: int) -> bool:
 def is_told_to_stop(process: int) -> bool:
     """Return whether a TERM waits for the process."""
     return bool(int(status_of(process, "ShdPnd"), 16) >> (signal.SIGTERM - 1) & 1)
+
+
+def answer_in_parts(_: Worker, __: object, conn: Mock) -> bool:
+    """Write an answer as Gunicorn does."""
+    conn.sock.sendall(b"headers, ")
+    conn.sock.sendall(b"body")
+    return False
+
+
+def fail_in_the_middle(_: Worker, __: object, conn: Mock) -> bool:
+    """Break off after the headers."""
+    conn.sock.sendall(b"headers, ")
+    raise OSError("gone")
+
+
+def test_an_answer_leaves_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ThreadWorker, "handle_request", answer_in_parts)
+    conn = Mock(sock=(connection := Mock()))
+    assert Worker.handle_request(Worker.__new__(Worker), None, conn) is False
+    connection.sendall.assert_called_once_with(b"headers, body")
+    assert conn.sock is connection
+
+
+def test_half_an_answer_does_not_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ThreadWorker, "handle_request", fail_in_the_middle)
+    conn = Mock(sock=(connection := Mock()))
+    with pytest.raises(OSError, match="gone"):
+        Worker.handle_request(Worker.__new__(Worker), None, conn)
+    connection.sendall.assert_not_called()
+    assert conn.sock is connection
 
 
 def test_requests_in_flight_are_answered(tmp_path: Path, espresso: bytes) -> None:

@@ -66,6 +66,6 @@ class Load:
         try:
             files = {"image": ("photo.jpg", self._picture)}
             return session.post(self._url, files=files, timeout=60).status_code
-        except requests.ConnectionError as error:
-            reason = getattr(error.args[0], "reason", error)
+        except requests.RequestException as error:
+            reason = getattr(error.args[0], "reason", error) if error.args else error
             return "refused" if isinstance(reason, NewConnectionError) else repr(error)
