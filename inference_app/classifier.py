@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference_app import image, prepared
+from inference_app.batcher import Batcher, SupportsInfer
 from inference_app.config import Settings
 from inference_app.engine import Engine
 from inference_app.prepared import Label, PreparedModel
@@ -35,18 +36,16 @@ class Prediction:
 class Classifier:
     """A prepared model and the engine that runs it."""
 
-    def __init__(self, model: PreparedModel, engine: Engine, settings: Settings) -> None:
+    def __init__(self, model: PreparedModel, engine: SupportsInfer, settings: Settings) -> None:
         self.model = model
-        self._engine = engine
+        self._batcher = Batcher(engine)
         self._settings = settings
 
     @classmethod
     def load(cls, settings: Settings) -> "Classifier":
         """Read, check, compile and warm up the model; raises PreparedModelError."""
         model = prepared.read(settings.model_path)
-        engine = Engine(model, settings.inference_threads)
-        engine.infer(np.zeros((*model.preprocessing.crop, 3), np.uint8), Timing())
-        return cls(model, engine, settings)
+        return cls(model, Engine(model, settings.inference_threads), settings)
 
     def classify(self, data: bytes, top_k: int, timing: Timing) -> list[Prediction]:
         """Return the `top_k` likeliest classes of a picture, the likeliest first.
@@ -55,7 +54,7 @@ class Classifier:
         """
         with timing.stage("decode"):
             pixels = image.decode(data, self.model.preprocessing, self._settings)
-        logits = self._engine.infer(pixels, timing)
+        logits = self._batcher.infer(pixels, timing)
         return likeliest(logits, self.model.labels, top_k)
 
 

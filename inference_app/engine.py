@@ -1,6 +1,5 @@
 """Runs the network of a prepared model on the CPU, with OpenVINO."""
 
-import threading
 from typing import Any
 
 import numpy as np
@@ -9,42 +8,45 @@ from numpy.typing import NDArray
 
 from inference_app.errors import PreparedModelError
 from inference_app.prepared import PreparedModel
-from inference_app.timing import Timing
+
+# Batches come in these sizes alone, the smaller ones filled up: each new shape costs memory.
+BATCH_SIZES = (1, 2, 4, 8)
 
 
 class Engine:
     """A compiled network. Make it after the fork: OpenVINO's threads do not survive one."""
 
-    def __init__(self, model: PreparedModel, threads: int) -> None:
-        """Compile for one picture at a time on `threads` CPU threads.
+    max_batch = BATCH_SIZES[-1]
 
-        Raises PreparedModelError if OpenVINO cannot read or compile the network.
+    def __init__(self, model: PreparedModel, threads: int) -> None:
+        """Compile for batches of BATCH_SIZES on `threads` CPU threads, and run each once.
+
+        Raises PreparedModelError if OpenVINO cannot read, compile or run the network.
         """
         core = openvino.Core()
         height, width = model.preprocessing.crop
         try:
             network = core.read_model(model.folder / "model.xml")
-            network.reshape([1, height, width, 3])  # varying shapes make memory grow
+            network.reshape([openvino.Dimension(1, self.max_batch), height, width, 3])
             compiled = core.compile_model(network, "CPU", _options(core, model.precision, threads))
+            self._request = compiled.create_infer_request()
+            for size in BATCH_SIZES:
+                self.infer(np.zeros((size, height, width, 3), np.uint8))
         except RuntimeError as error:
             raise PreparedModelError(f"{model.folder} cannot be compiled: {error}") from error
-        self._request = compiled.create_infer_request()
-        self._busy = threading.Lock()
 
-    def infer(self, pixels: NDArray[np.uint8], timing: Timing) -> NDArray[np.float32]:
-        """Return the logits, float32 (classes,), of one picture, uint8 (H, W, 3)."""
-        with timing.stage("queue"):
-            self._busy.acquire()
-        try:
-            return self._infer(pixels, timing)
-        finally:
-            self._busy.release()
+    def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the logits, float32 (N, classes), of pictures, uint8 (N, H, W, 3).
 
-    def _infer(self, pixels: NDArray[np.uint8], timing: Timing) -> NDArray[np.float32]:
-        with timing.stage("infer"):
-            outputs = self._request.infer([pixels[np.newaxis]], share_inputs=True)
-            logits: NDArray[np.float32] = outputs[0][0]
-            return logits
+        N is at most `max_batch`. One call at a time: see batcher.py.
+        """
+        count = len(pixels)
+        size = next(size for size in BATCH_SIZES if size >= count)
+        if size > count:
+            pixels = np.resize(pixels, (size, *pixels.shape[1:]))  # repeats some to fill up
+        outputs = self._request.infer([pixels], share_inputs=True)
+        logits: NDArray[np.float32] = outputs[0][:count]
+        return logits
 
 
 def _options(core: openvino.Core, precision: str, threads: int) -> dict[str, Any]:

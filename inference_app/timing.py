@@ -19,7 +19,11 @@ class Timing:
         try:
             yield
         finally:
-            self.stages[name] = self.stages.get(name, 0.0) + (time.perf_counter() - start) * 1000
+            self.add(name, time.perf_counter() - start)
+
+    def add(self, name: str, seconds: float) -> None:
+        """Count `seconds` under `name`."""
+        self.stages[name] = self.stages.get(name, 0.0) + seconds * 1000
 
     def so_far(self) -> dict[str, float]:
         """Return the stages and the `total` since the request began, in ms, to the microsecond."""

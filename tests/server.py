@@ -32,12 +32,15 @@ def free_port() -> int:
         return port
 
 
-def wait_until(condition: Callable[[], object], what: str, seconds: float = 30) -> None:
-    """Return as soon as the condition is true; fail after so many seconds."""
-    deadline = time.monotonic() + seconds
+def wait_until(
+    condition: Callable[[], object], why: str | Callable[[], str], within: float = 30
+) -> None:
+    """Return as soon as the condition is true; fail after so many seconds, and say `why`."""
+    deadline = time.monotonic() + within
     while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.01)
+        if time.monotonic() > deadline:
+            raise TimeoutError(why if isinstance(why, str) else why())
+        time.sleep(0.02)
 
 
 @dataclass

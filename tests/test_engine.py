@@ -1,6 +1,5 @@
 """The engine, with the bundled network."""
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,8 @@ from inference_app.config import BUNDLED_MODEL
 from inference_app.engine import Engine, _options
 from inference_app.errors import PreparedModelError
 from inference_app.prepared import PreparedModel
-from inference_app.timing import Timing
+
+Pixels = NDArray[np.uint8]
 
 
 class FakeCore:
@@ -38,46 +38,38 @@ def engine(model: PreparedModel) -> Engine:
 
 
 @pytest.fixture(scope="module")
-def pictures(model: PreparedModel) -> list[NDArray[np.uint8]]:
-    """Make pictures of noise, which differ."""
-    rng = np.random.default_rng(3)
-    return [rng.integers(0, 256, (*model.preprocessing.crop, 3), np.uint8) for _ in range(8)]
+def pictures(model: PreparedModel) -> Pixels:
+    """Make as many pictures of noise, which differ, as one batch takes."""
+    shape = (Engine.max_batch, *model.preprocessing.crop, 3)
+    return np.random.default_rng(3).integers(0, 256, shape, np.uint8)
 
 
-def test_logits_are_one_number_a_class(
-    engine: Engine, model: PreparedModel, pictures: list[NDArray[np.uint8]]
+@pytest.mark.parametrize("count", range(1, Engine.max_batch + 1))
+def test_logits_are_a_number_for_each_class_of_each_picture(
+    engine: Engine, model: PreparedModel, pictures: Pixels, count: int
 ) -> None:
-    logits = engine.infer(pictures[0], Timing())
-    assert logits.shape == (len(model.labels),)
+    logits = engine.infer(pictures[:count])
+    assert logits.shape == (count, len(model.labels))
     assert logits.dtype == np.float32
     assert np.isfinite(logits).all()
 
 
-def test_different_pictures_have_different_logits(
-    engine: Engine, pictures: list[NDArray[np.uint8]]
+def test_each_picture_has_its_own_logits_whatever_its_batch(
+    engine: Engine, pictures: Pixels
 ) -> None:
-    assert not np.array_equal(
-        engine.infer(pictures[0], Timing()), engine.infer(pictures[1], Timing())
-    )
+    alone = np.concatenate([engine.infer(pictures[at : at + 1]) for at in range(len(pictures))])
+    together = engine.infer(pictures)
+    assert np.linalg.norm(alone[0] - alone[1]) > 1
+    # bf16 adds up in another order for another batch size
+    np.testing.assert_allclose(together, alone, atol=0.2)
+    assert list(together.argmax(axis=1)) == list(alone.argmax(axis=1))
 
 
-def test_an_answer_stays_when_the_next_is_computed(
-    engine: Engine, pictures: list[NDArray[np.uint8]]
-) -> None:
-    first = engine.infer(pictures[0], Timing())
+def test_an_answer_stays_when_the_next_is_computed(engine: Engine, pictures: Pixels) -> None:
+    first = engine.infer(pictures[:1])
     before = first.copy()
-    engine.infer(pictures[1], Timing())
+    engine.infer(pictures[1:2])
     np.testing.assert_array_equal(first, before)
-
-
-def test_threads_get_the_answer_to_their_own_picture(
-    engine: Engine, pictures: list[NDArray[np.uint8]]
-) -> None:
-    expected = [engine.infer(each, Timing()) for each in pictures]
-    with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda each: engine.infer(each, Timing()), pictures * 8))
-    for answer, wanted in zip(answers, expected * 8, strict=True):
-        np.testing.assert_array_equal(answer, wanted)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,6 @@ from inference_app import image, prepared
 from inference_app.config import BUNDLED_MODEL, Settings
 from inference_app.engine import Engine
 from inference_app.prepare import prepare_model
-from inference_app.timing import Timing
 from tests.conftest import SAMPLES, SHARED
 from tests.prepare.conftest import MEAN, STD
 
@@ -37,7 +36,7 @@ def test_logits_in_fp32(
     pixels[-1] = pixels[0, :, ::-1]  # at the least two pictures, even with one photo
 
     engine = Engine(served, threads=2)
-    ours = np.stack([engine.infer(picture, Timing()) for picture in pixels])
+    ours = np.stack([engine.infer(picture[np.newaxis])[0] for picture in pixels])
     theirs = logits_of(load(source), (pixels / 255 - MEAN) / STD)
     assert ours.shape == (len(pixels), 1000)
     assert distance(theirs[1:], theirs[:-1]).min() > 0.05  # random, but they tell pictures apart
@@ -104,7 +103,7 @@ def test_bf16_names_the_same_classes(
 def _by_engine(model: prepared.PreparedModel, pictures: list[bytes]) -> list[int]:
     engine, settings = Engine(model, threads=2), Settings()
     pixels = (image.decode(picture, model.preprocessing, settings) for picture in pictures)
-    return [int(engine.infer(each, Timing()).argmax()) for each in pixels]
+    return [int(engine.infer(each[np.newaxis]).argmax()) for each in pixels]
 
 
 def _by_openvino_in_fp32(pictures: list[bytes]) -> list[int]:

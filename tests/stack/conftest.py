@@ -3,9 +3,7 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ import pytest
 import requests
 
 from tests.conftest import REPO
+from tests.server import free_port, wait_until
 
 
 @dataclass(frozen=True)
@@ -27,28 +26,12 @@ class Stack:
     process: subprocess.Popen[bytes] | None = None
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def clean_environment(**settings: str) -> dict[str, str]:
     """Return this process's environment without settings of the service, plus `settings`."""
     own = (REPO / ".env.example").read_text().splitlines()
     names = {line.split("=")[0] for line in own if "=" in line and not line.startswith("#")}
     names |= {"MODEL_PATH", "PORT", "HOST", "VIRTUAL_ENV", "VENV"}
     return {name: value for name, value in os.environ.items() if name not in names} | settings
-
-
-def wait_until(true: Callable[[], bool], within: float, why: Callable[[], str]) -> None:
-    """Poll until `true`; raises TimeoutError with `why` after `within` seconds."""
-    deadline = time.monotonic() + within
-    while not true():
-        if time.monotonic() > deadline:
-            raise TimeoutError(why())
-        time.sleep(0.1)
 
 
 def answers(url: str) -> bool:
@@ -101,8 +84,8 @@ def start_local(make_checkout: Callable[[], Path]) -> Iterator[Callable[..., Sta
         started.append(process)
         wait_until(
             lambda: b"stop it: Ctrl-C" in output.read_bytes() or process.poll() is not None,
+            output.read_text,
             within=600,
-            why=output.read_text,
         )
         url = f"http://127.0.0.1:{environment['HTTP_PORT']}"
         return Stack(url, checkout, output, environment, process)

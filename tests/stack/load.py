@@ -1,7 +1,6 @@
 """Load on a running stack: a few clients that post a picture again and again."""
 
 import threading
-import time
 from collections import Counter
 from types import TracebackType
 from typing import Self
@@ -10,6 +9,7 @@ import requests
 from urllib3.exceptions import NewConnectionError
 
 from tests.conftest import ESPRESSO
+from tests.server import wait_until
 
 
 class Load:
@@ -34,11 +34,7 @@ class Load:
     def wait_for(self, answers: int, within: float = 60) -> None:
         """Return when `answers` more requests were answered; raises TimeoutError."""
         target = self.outcomes[200] + answers
-        deadline = time.monotonic() + within
-        while self.outcomes[200] < target:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{answers} answers took over {within} s: {self.outcomes}")
-            time.sleep(0.02)
+        wait_until(lambda: self.outcomes[200] >= target, lambda: f"{self.outcomes}", within)
 
     def __enter__(self) -> Self:
         for thread in self._threads:

@@ -16,7 +16,8 @@ from PIL import Image
 
 from tests.conftest import ESPRESSO, encode
 from tests.contracts import CONTRACTS, Contract
-from tests.stack.conftest import Stack, answers, clean_environment, free_port, wait_until
+from tests.server import free_port, wait_until
+from tests.stack.conftest import Stack, answers, clean_environment
 from tests.stack.load import Load
 
 needs_docker = pytest.mark.skipif(
@@ -137,7 +138,7 @@ def test_all_replicas_are_used(stack: Stack) -> None:
         seen.update(json.loads(line)["upstream"] for line in facts)
         return len({address for address in seen if "," not in address}) >= 3
 
-    wait_until(all_seen, within=60, why=lambda: f"used: {seen}")
+    wait_until(all_seen, lambda: f"used: {seen}", within=60)
     compose(stack, "up", "--detach", "--no-recreate", "--wait", "--scale", "inference_app=1")
 
 
@@ -182,7 +183,7 @@ def test_an_image_goes_through_save_and_load_and_runs_alone(stack: Stack, tmp_pa
     container = docker("run", "--detach", "-p", f"127.0.0.1:{port}:8000", "inference_app:moved")
     try:
         url = f"http://127.0.0.1:{port}"
-        wait_until(lambda: answers(url), within=60, why=lambda: docker("logs", container))
+        wait_until(lambda: answers(url), lambda: docker("logs", container), within=60)
         answer = requests.post(url, files={"image": ESPRESSO.read_bytes()}, timeout=30)
         assert answer.json() == {"class_id": "n07920052", "class_name": "espresso"}
     finally:
@@ -197,7 +198,7 @@ def registry() -> Iterator[str]:
     container = docker("run", "--detach", "-p", f"127.0.0.1:{port}:5000", "registry:2")
     try:
         url = f"http://127.0.0.1:{port}/v2/"
-        wait_until(lambda: _ok(url), within=60, why=lambda: docker("logs", container))
+        wait_until(lambda: _ok(url), lambda: docker("logs", container), within=60)
         yield f"127.0.0.1:{port}"
     finally:
         docker("rm", "--force", "--volumes", container)

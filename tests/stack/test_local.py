@@ -14,7 +14,8 @@ import requests
 
 from tests.conftest import ESPRESSO
 from tests.contracts import CONTRACTS, Contract
-from tests.stack.conftest import Stack, answers, clean_environment, free_port, wait_until
+from tests.server import free_port, wait_until
+from tests.stack.conftest import Stack, answers, clean_environment
 from tests.stack.load import Load
 
 Start = Callable[..., Stack]
@@ -104,7 +105,7 @@ def test_an_app_that_is_away_is_an_error_in_json(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     nginx = subprocess.Popen(["nginx/local.sh", str(tmp_path)], env=environment)
     try:
-        wait_until(lambda: _listens(port), within=30, why=lambda: "NGINX did not start")
+        wait_until(lambda: _listens(port), lambda: "NGINX did not start", within=30)
         answer = requests.get(f"http://127.0.0.1:{port}/", timeout=30)
     finally:
         nginx.terminate()
@@ -124,7 +125,7 @@ def test_no_request_is_lost_when_workers_are_killed(local: Stack) -> None:
         for _ in range(5):
             load.wait_for(40)
             os.kill(workers(local)[0], signal.SIGKILL)
-            wait_until(lambda: len(workers(local)) == 2, within=60, why=local.output.read_text)
+            wait_until(lambda: len(workers(local)) == 2, local.output.read_text, within=60)
         load.wait_for(40)
     assert load.outcomes[200] >= 240
     assert load.failures == {}
@@ -201,7 +202,7 @@ def test_without_nginx_gunicorn_serves_alone(local: Stack, tmp_path: Path) -> No
         )
         try:
             url = f"http://127.0.0.1:{port}"
-            wait_until(lambda: answers(url), 60, (tmp_path / "log").read_text)
+            wait_until(lambda: answers(url), (tmp_path / "log").read_text, within=60)
             answer = requests.get(url, timeout=30)
         finally:
             process.terminate()

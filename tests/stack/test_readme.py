@@ -8,7 +8,8 @@ import pytest
 
 from tests.conftest import ESPRESSO
 from tests.readme import commands
-from tests.stack.conftest import Stack, clean_environment, free_port
+from tests.server import free_port
+from tests.stack.conftest import Stack, clean_environment
 from tests.stack.test_docker import needs_docker, registry
 
 __all__ = ["registry"]

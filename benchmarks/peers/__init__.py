@@ -1,0 +1,1 @@
+"""Side by side with other model servers: `python -m benchmarks peers`."""

@@ -1,0 +1,14 @@
+"""How such servers used to be written: everything is loaded again for every request."""
+
+from benchmarks.peers import engines
+from flask import Flask, request
+
+app = Flask(__name__)
+
+
+@app.post("/predict")
+def predict() -> dict[str, str]:
+    """Classify the multipart field `image`."""
+    model = engines.load()
+    picture = model.decode(request.files["image"].read())
+    return {"label": model.infer([picture])[0]}

@@ -1,0 +1,87 @@
+"""What every peer serves: ResNet-50 in torch, as Hugging Face documents it, or in our engine.
+
+Imported in the peers' own environments. Settings come from the environment, see servers.py:
+ENGINE, MODEL_SOURCE, MODEL_PREPARED, WORKERS, THREADS (CPU threads of one worker) and BATCH.
+"""
+
+import io
+import os
+import threading
+from typing import Any, Protocol
+
+WORKERS, THREADS = int(os.environ["WORKERS"]), int(os.environ["THREADS"])
+BATCH = int(os.environ["BATCH"])
+BATCH_WAIT_MS = 10  # as Ray Serve's and Mosec's default
+
+
+class Model(Protocol):
+    """Classifies pictures in two steps, so that a server may batch the second."""
+
+    def decode(self, data: bytes) -> Any:
+        """Return the model's input for a picture's bytes."""
+
+    def infer(self, pictures: list[Any]) -> list[str]:
+        """Return the likeliest label of each input, BATCH of them at most."""
+
+
+def load() -> Model:
+    """Load the engine that ENGINE names."""
+    return Torch() if os.environ["ENGINE"] == "torch" else OpenVino()
+
+
+class Torch:
+    """transformers' classes, eager fp32, eval and inference_mode."""
+
+    def __init__(self) -> None:
+        import torch
+        from transformers import AutoImageProcessor, AutoModelForImageClassification
+
+        torch.set_num_threads(THREADS)
+        source = os.environ["MODEL_SOURCE"]
+        self._processor = AutoImageProcessor.from_pretrained(source)
+        self._model = AutoModelForImageClassification.from_pretrained(source).eval()
+
+    def decode(self, data: bytes) -> Any:
+        """Return the picture as a float tensor, (1, 3, 224, 224)."""
+        from PIL import Image
+
+        picture = Image.open(io.BytesIO(data)).convert("RGB")
+        return self._processor(picture, return_tensors="pt")["pixel_values"]
+
+    def infer(self, pictures: list[Any]) -> list[str]:
+        """Return the likeliest label of each tensor."""
+        import torch
+
+        with torch.inference_mode():
+            logits = self._model(torch.cat(pictures)).logits
+        return [self._model.config.id2label[index] for index in logits.argmax(-1).tolist()]
+
+
+class OpenVino:
+    """The app's own decoding and engine, without its batcher: batching is the server's part."""
+
+    def __init__(self) -> None:
+        from pathlib import Path
+
+        from inference_app import prepared
+        from inference_app.config import Settings
+        from inference_app.engine import Engine
+
+        self._settings = Settings()
+        self._model = prepared.read(Path(os.environ["MODEL_PREPARED"]))
+        self._engine = Engine(self._model, THREADS)
+        self._lock = threading.Lock()
+
+    def decode(self, data: bytes) -> Any:
+        """Return the picture's pixels, uint8 (224, 224, 3)."""
+        from inference_app import image
+
+        return image.decode(data, self._model.preprocessing, self._settings)
+
+    def infer(self, pictures: list[Any]) -> list[str]:
+        """Return the likeliest label of each; the engine takes one batch at a time."""
+        import numpy as np
+
+        with self._lock:
+            logits = self._engine.infer(np.stack(pictures))
+        return [self._model.labels[index].label for index in logits.argmax(-1).tolist()]

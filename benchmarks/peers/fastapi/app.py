@@ -1,0 +1,14 @@
+"""FastAPI: a plain `def`, run in its thread pool. https://fastapi.tiangolo.com/async/."""
+
+from benchmarks.peers import engines
+from fastapi import FastAPI, UploadFile
+
+app = FastAPI()
+model = engines.load()
+
+
+@app.post("/predict")
+def predict(image: UploadFile) -> dict[str, str]:
+    """Classify the multipart field `image`."""
+    picture = model.decode(image.file.read())
+    return {"label": model.infer([picture])[0]}

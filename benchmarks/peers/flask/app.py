@@ -1,0 +1,14 @@
+"""Flask, the model loaded once a worker. https://flask.palletsprojects.com/patterns/fileuploads/."""
+
+from benchmarks.peers import engines
+from flask import Flask, request
+
+app = Flask(__name__)
+model = engines.load()
+
+
+@app.post("/predict")
+def predict() -> dict[str, str]:
+    """Classify the multipart field `image`."""
+    picture = model.decode(request.files["image"].read())
+    return {"label": model.infer([picture])[0]}
