@@ -14,7 +14,7 @@ from inference_app.timing import Timing
 class SupportsInfer(Protocol):
     """What runs a batch: logits, float32 (N, classes), of pictures, uint8 (N, H, W, 3)."""
 
-    max_batch: int
+    batch_sizes: tuple[int, ...]
 
     def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the logits of each picture, in the same order."""
@@ -72,8 +72,9 @@ class Batcher:
             return not was_busy
 
     def _take(self) -> list[_Entry]:
+        """Take the first that wait, as many as make a full batch of the largest size."""
         with self._lock:
-            count = min(len(self._waiting), self._engine.max_batch)
+            count = max(size for size in self._engine.batch_sizes if size <= len(self._waiting))
             return [self._waiting.popleft() for _ in range(count)]
 
     def _run(self, batch: list[_Entry]) -> None:

@@ -97,14 +97,22 @@ def _check_cost(picture: Image.Image, data: bytes, settings: Settings) -> None:
             f"The picture has {megapixels:.0f} megapixels; "
             f"this server accepts {settings.max_megapixels}. Send it smaller."
         )
-    if picture.format in ("JPEG", "MPO") and count_scans(data) > settings.max_scans:
+    if picture.format in ("JPEG", "MPO") and has_more_scans(data, settings.max_scans):
         raise TooLarge(
             f"The JPEG has more than {settings.max_scans} scans. Save it again as a plain JPEG."
         )
 
 
-def count_scans(jpeg: bytes) -> int:
-    """Count the scans of a JPEG up to its end: what phones append to it, a film say, is no scan."""
+def has_more_scans(jpeg: bytes, most: int) -> bool:
+    """Tell whether a JPEG has more than `most` scans before its end.
+
+    What phones append to it, a film say, may look like scans, and is none: so where the bytes of
+    the marker are too many, the markers are walked.
+    """
+    return jpeg.count(b"\xff" + _START_OF_SCAN) > most and _count_scans(jpeg) > most
+
+
+def _count_scans(jpeg: bytes) -> int:
     scans, at = 0, 2
     while (marker := _MARKER.search(jpeg, at)) and marker[1] != _END_OF_IMAGE:
         scans += marker[1] == _START_OF_SCAN

@@ -40,11 +40,11 @@ def engine(model: PreparedModel) -> Engine:
 @pytest.fixture(scope="module")
 def pictures(model: PreparedModel) -> Pixels:
     """Make as many pictures of noise, which differ, as one batch takes."""
-    shape = (Engine.max_batch, *model.preprocessing.crop, 3)
+    shape = (max(Engine.batch_sizes), *model.preprocessing.crop, 3)
     return np.random.default_rng(3).integers(0, 256, shape, np.uint8)
 
 
-@pytest.mark.parametrize("count", range(1, Engine.max_batch + 1))
+@pytest.mark.parametrize("count", Engine.batch_sizes)
 def test_logits_are_a_number_for_each_class_of_each_picture(
     engine: Engine, model: PreparedModel, pictures: Pixels, count: int
 ) -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from inference_app.config import KNOWN_FORMATS, Settings
 from inference_app.errors import BadRequest, DamagedPicture, TooLarge, UnsupportedPicture
-from inference_app.image import count_scans, decode
+from inference_app.image import _count_scans, decode
 from inference_app.preprocessing import Preprocessing
 from tests.conftest import encode, gradient
 
@@ -212,7 +212,7 @@ def test_what_a_segment_holds_is_neither_a_scan_nor_the_end(marker: bytes) -> No
     comment = marker * 200
     segment = b"\xff\xfe" + (2 + len(comment)).to_bytes(2) + comment
     jpeg = PICTURES["JPEG, progressive"]
-    assert count_scans(jpeg[:2] + segment + jpeg[2:]) == count_scans(jpeg)
+    assert _count_scans(jpeg[:2] + segment + jpeg[2:]) == _count_scans(jpeg)
 
 
 def test_only_jpegs_have_scans() -> None:
