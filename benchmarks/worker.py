@@ -9,13 +9,14 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 from inference_app import prepared
 
 PICTURE = Path("post_request/images/espresso.jpg")
-RUNS, REQUESTS = 5, 50
+RUNS, REQUESTS, CLIENTS = 5, 400, 16
 
 
 def measure(model: Path, workers: int = 2) -> dict[str, object]:
@@ -30,9 +31,8 @@ def measure(model: Path, workers: int = 2) -> dict[str, object]:
         with _serving(model, workers) as (url, master):
             _wait_for(f"{url}/readyz")
             seconds.append(round(time.perf_counter() - start, 2))
-            for _ in range(REQUESTS):
-                request = urllib.request.Request(f"{url}/predict", PICTURE.read_bytes())
-                urllib.request.urlopen(request, timeout=60).close()
+            with ThreadPoolExecutor(CLIENTS) as clients:
+                list(clients.map(_predict, [f"{url}/predict"] * REQUESTS))
             megabytes += [_pss(worker) for worker in _children(master)]
     return {
         "model": prepared.read(model).name,
@@ -43,6 +43,10 @@ def measure(model: Path, workers: int = 2) -> dict[str, object]:
         "pss_mb_a_worker": megabytes,
         "pss_mb_a_worker_max": max(megabytes),
     }
+
+
+def _predict(url: str) -> None:
+    urllib.request.urlopen(urllib.request.Request(url, PICTURE.read_bytes()), timeout=60).close()
 
 
 @contextmanager

@@ -122,7 +122,7 @@ def test_no_request_fails_while_replicas_come_and_go(stack: Stack) -> None:
             scale = ["--no-recreate", "--wait", "--scale", f"inference_app={replicas}"]
             compose(stack, "up", "--detach", *scale)
             load.wait_for(600)
-    print(f"scaled 1 -> 3 -> 1 under load: {dict(load.outcomes)}")  # noqa: T201
+    print(f"scaled 1 -> 3 -> 1 under load: {dict(load.outcomes)}")
     assert load.failures == {}
     assert load.outcomes["refused"] == 0
 
@@ -169,7 +169,7 @@ def test_the_image_is_small(stack: Stack) -> None:
     model = stack.checkout / "inference_app" / "bundled"
     weight = sum(file.stat().st_size for file in model.iterdir())
     added = size("inference_app:test") - size("python:3.13-slim") - weight
-    print(f"the runtime image adds {added / MB:.0f} MB to its base, without its model")  # noqa: T201
+    print(f"the runtime image adds {added / MB:.0f} MB to its base, without its model")
     assert added <= 350 * MB
 
 
