@@ -21,9 +21,9 @@ constraints+=(--constraint engines/openvino.txt)
 lock elder/requirements.txt flask gunicorn
 lock flask/requirements.txt flask gunicorn
 lock fastapi/requirements.txt fastapi 'uvicorn[standard]' python-multipart
-lock litserve/requirements.txt litserve
+lock litserve/requirements.txt litserve python-multipart
 lock bentoml/requirements.txt bentoml
 lock mosec/requirements.txt mosec
 lock rayserve/requirements.txt 'ray[serve]'
-lock mlserver/requirements.txt mlserver
+lock mlserver/requirements.txt mlserver 'uvloop<0.22' # 1.7.1 does not start with 0.22
 lock torchserve/requirements.txt torchserve nvidia-ml-py pyyaml psutil

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import bentoml
+
 from benchmarks.peers import engines
 
 

@@ -1,7 +1,8 @@
 """How such servers used to be written: everything is loaded again for every request."""
 
-from benchmarks.peers import engines
 from flask import Flask, request
+
+from benchmarks.peers import engines
 
 app = Flask(__name__)
 

@@ -1,7 +1,8 @@
 """FastAPI: a plain `def`, run in its thread pool. https://fastapi.tiangolo.com/async/."""
 
-from benchmarks.peers import engines
 from fastapi import FastAPI, UploadFile
+
+from benchmarks.peers import engines
 
 app = FastAPI()
 model = engines.load()

@@ -1,7 +1,8 @@
 """Flask, the model loaded once a worker. https://flask.palletsprojects.com/patterns/fileuploads/."""
 
-from benchmarks.peers import engines
 from flask import Flask, request
+
+from benchmarks.peers import engines
 
 app = Flask(__name__)
 model = engines.load()

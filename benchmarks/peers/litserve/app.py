@@ -4,6 +4,8 @@ import os
 from typing import Any
 
 import litserve
+from fastapi import Request
+
 from benchmarks.peers import engines
 
 
@@ -14,7 +16,7 @@ class Classifier(litserve.LitAPI):
         """Load the model, once a worker."""
         self.model = engines.load()
 
-    def decode_request(self, request: Any) -> Any:
+    def decode_request(self, request: Request) -> Any:
         """Read the multipart field `image`."""
         return self.model.decode(request["image"].file.read())
 

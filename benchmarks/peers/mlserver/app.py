@@ -1,9 +1,10 @@
 """MLServer: a custom runtime. https://docs.seldon.ai/mlserver/user-guide/custom."""
 
-from benchmarks.peers import engines
 from mlserver import MLModel
 from mlserver.codecs import Base64Codec, StringCodec
 from mlserver.types import InferenceRequest, InferenceResponse
+
+from benchmarks.peers import engines
 
 
 class Classifier(MLModel):

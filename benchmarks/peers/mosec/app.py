@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from benchmarks.peers import engines
 from mosec import Server, Worker
+
+from benchmarks.peers import engines
 
 
 class Classifier(Worker):

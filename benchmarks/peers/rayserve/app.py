@@ -4,9 +4,10 @@ import os
 from typing import Any
 
 import ray
-from benchmarks.peers import engines
 from ray import serve
 from starlette.requests import Request
+
+from benchmarks.peers import engines
 
 
 @serve.deployment(
@@ -18,9 +19,7 @@ class Classifier:
     def __init__(self) -> None:
         self.model = engines.load()
 
-    @serve.batch(
-        max_batch_size=engines.BATCH, batch_wait_timeout_s=engines.BATCH_WAIT_MS / 1000
-    )
+    @serve.batch(max_batch_size=engines.BATCH, batch_wait_timeout_s=engines.BATCH_WAIT_MS / 1000)
     async def infer(self, pictures: list[Any]) -> list[str]:
         """Classify a batch."""
         return self.model.infer(pictures)

@@ -31,10 +31,10 @@ def write_store(store: Path) -> None:
 
 def write_config(path: Path, store: Path) -> None:
     """Write config.properties; every port is the loopback's."""
-    addresses = zip(("inference", "management", "metrics"), os.environ["PORTS"].split(","))
+    ports = os.environ["PORTS"].split(",")
+    addresses = zip(("inference", "management", "metrics"), ports[:3], strict=True)
     lines = [f"{name}_address=http://127.0.0.1:{port}" for name, port in addresses]
-    grpc = os.environ["PORTS"].split(",")[3:5]
-    lines += [f"grpc_inference_port={grpc[0]}", f"grpc_management_port={grpc[1]}"]
+    lines += [f"grpc_inference_port={ports[3]}", f"grpc_management_port={ports[4]}"]
     lines += [f"model_store={store}", "load_models=resnet", "disable_token_authorization=true"]
     lines.append("models=" + json.dumps({"resnet": {"1.0": MODEL}}))
     path.write_text("\n".join(lines))
@@ -45,5 +45,10 @@ if __name__ == "__main__":
     write_store(home / "store")
     write_config(home / "config.properties", home / "store")
     command = ["torchserve", "--start", "--foreground", "--ncs", "--disable-token-auth"]
-    command += ["--ts-config", str(home / "config.properties"), "--model-store", str(home / "store")]
+    command += [
+        "--ts-config",
+        str(home / "config.properties"),
+        "--model-store",
+        str(home / "store"),
+    ]
     os.execv(str(Path(sys.executable).with_name("torchserve")), command)  # noqa: S606

@@ -1,0 +1,137 @@
+"""The figures as tables and as a picture, out of the JSON alone."""
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks.peers.servers import Tuning
+from benchmarks.peers.wrk import CPU_LIMIT
+
+CLIENTS = 16  # the load at which servers are compared
+COLUMNS = {"torch": "with torch, as documented", "openvino": "with our engine (OpenVINO)"}
+NONE = "–"  # noqa: RUF001 a dash for what there is not
+
+
+def render(results: dict[str, Any]) -> str:
+    """Return all tables in Markdown."""
+    machine = results["machine"]
+    parts = [
+        "# Side by side with other model servers",
+        f"ResNet-50 (random weights), {results['photos']}, wrk in a closed loop, "
+        f"{results['seconds']} s for each figure, on {machine['cores']} cores of "
+        f"{machine['cpu']}, {machine['date'][:10]}. Written by `python -m benchmarks peers`.",
+        f"## Images/s with {CLIENTS} clients",
+        _summary(results),
+    ]
+    for engine, heading in COLUMNS.items():
+        parts += [f"## {heading[0].upper()}{heading[1:]}", _details(results, engine)]
+    parts += [_client(results), "## Not measured", _failures(results)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _summary(results: dict[str, Any]) -> str:
+    rows = [
+        [peer["title"], *(_throughput(_figures(peer, engine), CLIENTS) for engine in COLUMNS)]
+        for peer in results["peers"].values()
+    ]
+    return table(["server", *COLUMNS.values()], rows)
+
+
+def _details(results: dict[str, Any], engine: str) -> str:
+    clients = results["clients"]
+    head = ["server", "version", "tuning", *(f"images/s, {count} clients" for count in clients)]
+    at = f"{CLIENTS} clients, ms"
+    head += [f"p50, {at}", f"p99, {at}", "errors", "memory, MB", "start, s", "installed, MB"]
+    measured = [
+        (peer["title"], peer["engines"][engine])
+        for peer in results["peers"].values()
+        if _figures(peer, engine)
+    ]
+    return table(head, [_row(title, figures, clients) for title, figures in measured])
+
+
+def _row(title: str, figures: dict[str, Any], clients: list[int]) -> list[str]:
+    at = run_at(figures, CLIENTS) or {"p50_ms": None, "p99_ms": None}
+    runs = figures["runs"]
+    return [
+        title,
+        " ".join(next(iter(figures["versions"].items()), ())),
+        str(Tuning(**figures["tuning"])),
+        *(_throughput(figures, count) for count in clients),
+        _number(at["p50_ms"]),
+        _number(at["p99_ms"]),
+        str(sum(run["non_2xx"] + run["socket_errors"] for run in runs)),
+        _number(max(run["pss_mb"] for run in runs)),
+        str(figures["start_s"]),
+        _number(figures["installed_mb"]),
+    ]
+
+
+def _client(results: dict[str, Any]) -> str:
+    """Say how little the client took; NGINX's package is in no environment's size."""
+    found = [_figures(peer, engine) for peer in results["peers"].values() for engine in COLUMNS]
+    shares = [run["client_cpu_share"] for figures in found if figures for run in figures["runs"]]
+    most = max(shares, default=0)
+    verdict = "within" if most < CPU_LIMIT else "BEYOND"
+    return (
+        f"A tuning is workers x threads of each, the best of a sweep with {CLIENTS} clients. "
+        "Errors are those of all runs; memory (PSS of all processes) is the most after any; the "
+        "start is until the first answer; the size is the virtual environment's. The client took "
+        f"up to {most:.1%} of the cores, {verdict} the {CPU_LIMIT:.0%} allowed."
+    )
+
+
+def _failures(results: dict[str, Any]) -> str:
+    lines = [
+        f"- {peer['title']}, {engine}: {' '.join(figures['error'].split())[:300]}"
+        for peer in results["peers"].values()
+        for engine, figures in peer["engines"].items()
+        if "error" in figures
+    ]
+    return "\n".join(lines) or "Nothing failed."
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """Return a table in Markdown."""
+    rule = ["---"] + ["---:"] * (len(head) - 1)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, rule, *rows])
+
+
+def run_at(figures: dict[str, Any], clients: int) -> dict[str, Any] | None:
+    """Return the run with so many clients, if there is one."""
+    return next((run for run in figures["runs"] if run["clients"] == clients), None)
+
+
+def _figures(peer: dict[str, Any], engine: str) -> dict[str, Any] | None:
+    figures: dict[str, Any] | None = peer["engines"].get(engine)
+    return figures if figures and "runs" in figures else None
+
+
+def _throughput(figures: dict[str, Any] | None, clients: int) -> str:
+    run = figures and run_at(figures, clients)
+    return f"{run['images_per_s']:.1f}" if run else NONE
+
+
+def _number(value: float | None) -> str:
+    return NONE if value is None else f"{value:.0f}"
+
+
+def draw(results: dict[str, Any], path: Path) -> None:
+    """Draw the first table as bars."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    peers = list(results["peers"].values())[::-1]
+    mpl.rcParams["svg.hashsalt"] = "peers"  # the same figures, the same file
+    figure = Figure(figsize=(8, 1 + 0.5 * len(peers)), layout="constrained")
+    axes = figure.subplots()
+    for place, (engine, label) in enumerate(reversed(COLUMNS.items())):
+        runs = [run_at(f, CLIENTS) if (f := _figures(p, engine)) else None for p in peers]
+        heights = [run["images_per_s"] if run else 0 for run in runs]
+        bars = axes.barh([row + 0.4 * place - 0.2 for row in range(len(peers))], heights, 0.38)
+        bars.set_label(label)
+        axes.bar_label(bars, [f"{height:.1f}" if height else "" for height in heights], padding=2)
+    axes.set_yticks(range(len(peers)), [peer["title"] for peer in peers])
+    axes.set_xlabel(f"images/s with {CLIENTS} clients, {results['machine']['cores']} cores")
+    axes.legend(reverse=True)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, metadata={"Date": None})
