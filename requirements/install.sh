@@ -31,7 +31,7 @@ install_with_torch() {
 }
 
 cmp -s "$lock" "$venv/installed-$1.txt" && exit
-[[ -x $venv/bin/python ]] || make_venv
+[[ -x $venv/bin/pip ]] || make_venv
 echo "Installing what is needed to $1 into $venv" >&2
 case $1 in
   serve) "$venv/bin/pip" install --quiet --quiet --no-deps --require-hashes -r "$lock" ;;
