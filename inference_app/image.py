@@ -94,7 +94,7 @@ def _check_cost(picture: Image.Image, data: bytes, settings: Settings) -> None:
     megapixels = picture.width * picture.height / 1e6
     if megapixels > settings.max_megapixels:
         raise TooLarge(
-            f"The picture has {megapixels:.0f} megapixels; "
+            f"The picture has {megapixels:.1f} megapixels; "
             f"this server accepts {settings.max_megapixels}. Send it smaller."
         )
     if picture.format in ("JPEG", "MPO") and has_more_scans(data, settings.max_scans):
