@@ -1,7 +1,6 @@
 """How soon a worker is ready, and how much memory it holds."""
 
 import os
-import re
 import socket
 import statistics
 import subprocess
@@ -13,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks.peers import machine, processes
 from inference_app import prepared
 
 PICTURE = Path("post_request/images/espresso.jpg")
@@ -33,10 +33,10 @@ def measure(model: Path, workers: int = 2) -> dict[str, object]:
             seconds.append(round(time.perf_counter() - start, 2))
             with ThreadPoolExecutor(CLIENTS) as clients:
                 list(clients.map(_predict, [f"{url}/predict"] * REQUESTS))
-            megabytes += [_pss(worker) for worker in _children(master)]
+            megabytes += [processes.pss_mb([worker]) for worker in _children(master)]
     return {
         "model": prepared.read(model).name,
-        "cpu": _cpu(),
+        "machine": machine.facts(),
         "workers": workers,
         "ready_s": seconds,
         "ready_s_median": statistics.median(seconds),
@@ -80,15 +80,3 @@ def _wait_for(url: str) -> None:
 
 def _children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def _pss(pid: int) -> float:
-    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    kilobytes = re.search(r"^Pss: +(\d+) kB", rollup, re.MULTILINE)
-    assert kilobytes, rollup
-    return round(int(kilobytes[1]) * 1024 / 1e6, 1)
-
-
-def _cpu() -> str:
-    name = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    return f"{name[1] if name else 'unknown'}, {os.cpu_count()} cores"

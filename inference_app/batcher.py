@@ -52,7 +52,7 @@ class Batcher:
     def infer(self, pixels: NDArray[np.uint8], timing: Timing) -> NDArray[np.float32]:
         """Return the logits, float32 (classes,), of one picture, uint8 (H, W, 3).
 
-        Raises what the engine raised for its batch.
+        Raises RuntimeError, caused by what the engine raised for its batch.
         """
         entry = _Entry(pixels)
         if not self._leads(entry):
@@ -72,7 +72,7 @@ class Batcher:
             return not was_busy
 
     def _take(self) -> list[_Entry]:
-        """Take the first that wait, as many as make a full batch of the largest size."""
+        """Take the first that wait: a batch of the largest size that they fill."""
         with self._lock:
             count = max(size for size in self._engine.batch_sizes if size <= len(self._waiting))
             return [self._waiting.popleft() for _ in range(count)]

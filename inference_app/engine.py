@@ -9,17 +9,14 @@ from numpy.typing import NDArray
 from inference_app.errors import PreparedModelError
 from inference_app.prepared import PreparedModel
 
-# Batches come in these sizes alone: each costs memory, and 8 gained 3 % over 4.
-BATCH_SIZES = (1, 2, 4)
-
 
 class Engine:
     """A compiled network. Make it after the fork: OpenVINO's threads do not survive one."""
 
-    batch_sizes: tuple[int, ...] = BATCH_SIZES
+    batch_sizes: tuple[int, ...] = (1, 2, 4)  # no others: each costs memory
 
     def __init__(self, model: PreparedModel, threads: int) -> None:
-        """Compile for batches of BATCH_SIZES on `threads` CPU threads, and run each once.
+        """Compile for batches of `batch_sizes` on `threads` CPU threads, and run each once.
 
         Raises PreparedModelError if OpenVINO cannot read, compile or run the network.
         """
@@ -27,10 +24,10 @@ class Engine:
         height, width = model.preprocessing.crop
         try:
             network = core.read_model(model.folder / "model.xml")
-            network.reshape([openvino.Dimension(1, BATCH_SIZES[-1]), height, width, 3])
+            network.reshape([openvino.Dimension(1, max(self.batch_sizes)), height, width, 3])
             compiled = core.compile_model(network, "CPU", _options(core, model.precision, threads))
             self._request = compiled.create_infer_request()
-            for size in BATCH_SIZES:
+            for size in self.batch_sizes:
                 self.infer(np.zeros((size, height, width, 3), np.uint8))
         except RuntimeError as error:
             raise PreparedModelError(f"{model.folder} cannot be compiled: {error}") from error
@@ -38,7 +35,7 @@ class Engine:
     def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the logits, float32 (N, classes), of pictures, uint8 (N, H, W, 3).
 
-        N is one of BATCH_SIZES. One call at a time: see batcher.py.
+        N is one of `batch_sizes`. One call at a time: see batcher.py.
         """
         logits: NDArray[np.float32] = self._request.infer([pixels], share_inputs=True)[0]
         return logits
