@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.peers import bodies, environments, machine
+from benchmarks import machine, pictures
+from benchmarks.peers import environments
 from benchmarks.peers.measure import Plan, serving
 from benchmarks.peers.servers import SERVERS, Tuning
 from inference_app import image, prepared
@@ -28,7 +29,7 @@ SATURATED, ALONE = 16, 1
 
 def measure(model: Path, source: Path) -> dict[str, Any]:
     """Return images/s of each stage in each round, and each as a fraction of its limit."""
-    kind, photos = bodies.photos()
+    kind, photos = pictures.photos()
     plan = Plan(source, model, photos, (SATURATED, ALONE), SECONDS)
     stages: dict[str, Callable[[], dict[str, float]]] = {
         "engine": lambda: bare(model, photos, decode=False),

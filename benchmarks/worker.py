@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.peers import machine, processes
+from benchmarks import machine, processes
 from inference_app import prepared
 
 PICTURE = Path("post_request/images/espresso.jpg")

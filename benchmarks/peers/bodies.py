@@ -1,46 +1,12 @@
-"""The photos, and the request bodies that carry them."""
+"""The request bodies that carry a picture."""
 
 import base64
-import io
 import json
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
 from benchmarks.peers.servers import Body
 
-PHOTOS = Path("../shared/photos")
-# Deciles of the sizes of 56 photos of ImageNet's, in bytes: what generated pictures imitate.
-SIZES = (3_073, 20_303, 39_118, 58_654, 76_079, 103_477, 112_831, 130_459, 154_061, 187_287)
 _BOUNDARY = "peers-benchmark-boundary"
-
-
-def photos() -> tuple[str, list[bytes]]:
-    """Return what they are, and the photos' bytes."""
-    files = sorted(PHOTOS.glob("*.JPEG"))
-    if files:
-        return "photos", [file.read_bytes() for file in files]
-    return "generated", [generate(size) for size in SIZES]
-
-
-def generate(size: int) -> bytes:
-    """Return a JPEG of 500 x 375 and about `size` bytes: a gradient with noise."""
-    low, high = 0.0, 128.0
-    for _ in range(12):
-        middle = (low + high) / 2
-        jpeg = _noisy(middle)
-        low, high = (middle, high) if len(jpeg) < size else (low, middle)
-    return jpeg
-
-
-def _noisy(amount: float) -> bytes:
-    rng = np.random.default_rng(0)
-    gradient = np.linspace(64, 192, 500)[None, :, None] + np.zeros((375, 1, 3))
-    pixels = (gradient + rng.normal(0, amount, gradient.shape)).clip(0, 255)
-    file = io.BytesIO()
-    Image.fromarray(pixels.astype(np.uint8)).save(file, "JPEG", quality=85)
-    return file.getvalue()
 
 
 def encode(photo: bytes, body: Body, field: str) -> bytes:

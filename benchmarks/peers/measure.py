@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers import bodies, environments, processes, wrk
+from benchmarks import processes, wrk
+from benchmarks.peers import bodies, environments
 from benchmarks.peers.servers import HERE, ROOT, Server, Tuning
 
 SWEEP_CLIENTS = 16

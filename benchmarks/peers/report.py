@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers.servers import Tuning
-from benchmarks.peers.wrk import CPU_LIMIT
+from benchmarks.wrk import CPU_LIMIT
 
 CLIENTS = 16  # the load at which servers are compared
 COLUMNS = {"torch": "with torch, as documented", "openvino": "with our engine (OpenVINO)"}

@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import models
-from benchmarks.peers import bodies, machine, report
+from benchmarks import machine, models, pictures
+from benchmarks.peers import report
 from benchmarks.peers.measure import Plan, measure
 from benchmarks.peers.servers import SERVERS, Server
 
@@ -18,7 +18,7 @@ _report = partial(print, file=sys.stderr, flush=True)
 
 def run(only: tuple[str, ...], clients: tuple[int, ...], seconds: int) -> None:
     """Measure and write the results after every server; those of servers left out stay."""
-    kind, photos = bodies.photos()
+    kind, photos = pictures.photos()
     prepared = models.random_resnet_50()
     plan = Plan(models.FOLDER / "random-resnet-50-source", prepared, photos, clients, seconds)
     results = _read() | {
