@@ -1,34 +1,67 @@
 """The command line of the measurements: `python -m benchmarks worker`."""
 
 import json
-from pathlib import Path
+from typing import Any
 
 import click
 
-from benchmarks import limit, models, worker
+from benchmarks import accuracy, flat, growth, limit, models, peak, worker
 from benchmarks.peers import run as peers
 from benchmarks.peers.servers import SERVERS
+
+RESULTS = peers.FOLDER
+MODELS = {"resnet-50": models.random_resnet_50, "densenet-121": models.random_densenet_121}
 
 
 @click.group()
 def cli() -> None:
-    """Measure; each command prints its raw figures as JSON."""
+    """Measure; each command writes its raw figures to benchmarks/results and prints them."""
+
+
+def _write(name: str, results: dict[str, Any]) -> None:
+    text = json.dumps(results, indent=1, ensure_ascii=False)
+    (RESULTS / f"{name}.json").write_text(text + "\n", "utf-8")
+    click.echo(text)
 
 
 @cli.command("worker")
-@click.option("--model", type=click.Path(path_type=Path), help="Prepared model [random ResNet-50].")
-def measure_worker(model: Path | None) -> None:
+def measure_worker() -> None:
     """Measure how soon a worker is ready, and its memory after use."""
-    click.echo(json.dumps(worker.measure(model or models.random_resnet_50()), indent=1))
+    _write("worker", worker.measure(models.random_resnet_50()))
 
 
 @cli.command("limit")
-def measure_limit() -> None:
-    """Measure the stack against the bare engine and decoding, with a random ResNet-50."""
-    model = models.random_resnet_50()
-    click.echo(
-        json.dumps(limit.measure(model, models.FOLDER / "random-resnet-50-source"), indent=1)
-    )
+@click.option("--model", type=click.Choice(list(MODELS)), default="resnet-50", show_default=True)
+def measure_limit(model: str) -> None:
+    """Measure the stack against the bare engine and decoding."""
+    _write(f"limit-{model}", limit.measure(MODELS[model](), models.source(model)))
+
+
+@cli.command("peak")
+@click.option("--model", type=click.Choice(list(MODELS)), default="resnet-50", show_default=True)
+def measure_peak(model: str) -> None:
+    """Measure what fraction of this CPU's matrix peak the engine reaches."""
+    _write(f"peak-{model}", peak.measure(MODELS[model]()))
+
+
+@cli.command("growth")
+def measure_growth() -> None:
+    """Measure throughput and memory by workers and by megapixels."""
+    results = growth.measure(models.random_resnet_50(), models.source("resnet-50"))
+    _write("growth", results)
+    growth.draw(results, RESULTS / "growth.svg")
+
+
+@cli.command("flat")
+def measure_flat() -> None:
+    """Measure memory over 20,000 mixed requests."""
+    _write("flat", flat.measure(models.random_resnet_50()))
+
+
+@cli.command("accuracy")
+def measure_accuracy() -> None:
+    """Measure what scaled decoding costs in accuracy, with the bundled model."""
+    _write("accuracy", accuracy.measure())
 
 
 @cli.command("peers")

@@ -1,6 +1,8 @@
 """Models to measure speed and memory with: real architectures, random weights."""
 
+import json
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -10,13 +12,27 @@ FOLDER = Path("models")
 _report = partial(print, file=sys.stderr)
 
 
+def source(name: str) -> Path:
+    """Return the folder that the random model `name` was prepared from."""
+    return FOLDER / f"random-{name}-source"
+
+
 def random_resnet_50() -> Path:
     """Prepare a ResNet-50 as microsoft/resnet-50 is, but untrained; return its folder."""
-    folder, source = FOLDER / "random-resnet-50", FOLDER / "random-resnet-50-source"
-    if not source.exists():
-        _save_resnet_50(source)
-    if not is_prepared(folder, str(source), None, "auto", folder.name):
-        prepare_model(str(source), folder, None, "auto", folder.name, _report)
+    return _prepared("resnet-50", _save_resnet_50)
+
+
+def random_densenet_121() -> Path:
+    """Prepare a DenseNet-121 as timm/densenet121.tv_in1k is, but untrained; return its folder."""
+    return _prepared("densenet-121", _save_densenet_121)
+
+
+def _prepared(name: str, save: Callable[[Path], None]) -> Path:
+    folder, torch_model = FOLDER / f"random-{name}", source(name)
+    if not torch_model.exists():
+        save(torch_model)
+    if not is_prepared(folder, str(torch_model), None, "auto", folder.name):
+        prepare_model(str(torch_model), folder, None, "auto", folder.name, _report)
     return folder
 
 
@@ -28,3 +44,15 @@ def _save_resnet_50(folder: Path) -> None:
     ResNetForImageClassification(ResNetConfig(num_labels=1000)).save_pretrained(folder)
     processor = ConvNextImageProcessor(size={"shortest_edge": 224}, crop_pct=0.875, resample=3)
     processor.save_pretrained(folder)
+
+
+def _save_densenet_121(folder: Path) -> None:
+    import timm
+    import torch
+
+    torch.manual_seed(0)
+    model = timm.create_model("densenet121.tv_in1k", pretrained=False)
+    timm.models.save_for_hf(model, folder, safe_serialization=True)
+    config = json.loads((folder / "config.json").read_text())
+    config.pop("model_args")  # the Hub's has none, and transformers refuses these
+    (folder / "config.json").write_text(json.dumps(config))

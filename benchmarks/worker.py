@@ -28,12 +28,12 @@ def measure(model: Path, workers: int = 2) -> dict[str, object]:
     seconds, megabytes = [], []
     for _ in range(RUNS):
         start = time.perf_counter()
-        with _serving(model, workers) as (url, master):
-            _wait_for(f"{url}/readyz")
+        with serving(model, workers) as (url, master):
+            wait_for(f"{url}/readyz")
             seconds.append(round(time.perf_counter() - start, 2))
             with ThreadPoolExecutor(CLIENTS) as clients:
                 list(clients.map(_predict, [f"{url}/predict"] * REQUESTS))
-            megabytes += [processes.pss_mb([worker]) for worker in _children(master)]
+            megabytes += [processes.pss_mb([worker]) for worker in children(master)]
     return {
         "model": prepared.read(model).name,
         "machine": machine.facts(),
@@ -50,7 +50,8 @@ def _predict(url: str) -> None:
 
 
 @contextmanager
-def _serving(model: Path, workers: int) -> Iterator[tuple[str, int]]:
+def serving(model: Path, workers: int) -> Iterator[tuple[str, int]]:
+    """Run the app alone while the `with` lasts; yield its URL and Gunicorn's process id."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     settings = {"MODEL_PATH": str(model), "PORT": str(port), "WORKERS": str(workers)}
@@ -66,7 +67,8 @@ def _serving(model: Path, workers: int) -> Iterator[tuple[str, int]]:
         process.wait()
 
 
-def _wait_for(url: str) -> None:
+def wait_for(url: str) -> None:
+    """Ask until it is answered with 200. Raises TimeoutError after 60 s."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
@@ -78,5 +80,6 @@ def _wait_for(url: str) -> None:
     raise TimeoutError(f"{url} did not answer")
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
+    """Return the process ids of Gunicorn's workers, the eldest first."""
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -17,6 +17,20 @@ def available_cpus(cgroup: Path = CGROUP) -> int:
     return max(1, min(affinity or 1, _quota(cgroup)))
 
 
+def cpus_of_worker(slot: int, workers: int, cgroup: Path = CGROUP) -> set[int]:
+    """Return the CPUs that worker `slot` of `workers` handles its requests on.
+
+    A thread that moves to another core leaves its caches behind. Where the workers have all CPUs
+    to themselves, each keeps to its share of them; where they have not, say as one of several
+    replicas with a quota each, all might choose the same: there they keep to none.
+    """
+    cpus = sorted(os.sched_getaffinity(0))
+    if _quota(cgroup) < len(cpus) or len(cpus) % workers:
+        return set(cpus)
+    share = len(cpus) // workers
+    return set(cpus[slot * share : (slot + 1) * share])
+
+
 def _quota(cgroup: Path) -> int:
     """CPU time per wall time that the kernel grants, rounded up; very large where unlimited.
 

@@ -3,10 +3,12 @@
 import os
 
 from flask import Flask
+from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
 from inference_app.classifier import Classifier
 from inference_app.config import Settings
+from inference_app.cpus import cpus_of_worker
 from inference_app.request_log import logging_config
 
 settings = Settings.from_environment()
@@ -40,8 +42,20 @@ limit_request_line = 8190
 logconfig_dict = logging_config(settings.log_level)
 
 
+def pre_fork(server: Arbiter, worker: Worker) -> None:
+    """Give the worker the slot that the fewest others have: after a reload, there are more."""
+    taken = [each.slot for each in server.WORKERS.values()]
+    worker.slot = min(range(settings.workers), key=taken.count)
+
+
 def post_worker_init(worker: Worker) -> None:
-    """Load the model before the worker accepts its first connection: it is born ready."""
+    """Load the model before the worker accepts its first connection: it is born ready.
+
+    The engine's threads, which start here, may run on any CPU, also for a lone request; those that
+    handle requests start later and keep to the worker's own.
+    """
     app: Flask = worker.wsgi
     app.extensions["classifier"] = Classifier.load(app.extensions["settings"])
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cpus_of_worker(worker.slot, settings.workers))
     worker.log.info("worker ready")

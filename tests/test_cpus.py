@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from inference_app.cpus import available_cpus
+from inference_app.cpus import available_cpus, cpus_of_worker
 
 
 @pytest.fixture(autouse=True)
@@ -49,3 +49,22 @@ def test_without_affinity_the_machine_counts(
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: cores)
     assert available_cpus(tmp_path) == cpus
+
+
+@pytest.mark.parametrize(
+    ("workers", "shares"),
+    [
+        (8, [{0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}]),
+        (4, [{0, 1}, {2, 3}, {4, 5}, {6, 7}]),
+        (1, [set(range(8))]),
+        (3, [set(range(8))] * 3),  # they cannot share alike
+        (16, [set(range(8))] * 16),
+    ],
+)
+def test_workers_keep_to_their_share(tmp_path: Path, workers: int, shares: list[set[int]]) -> None:
+    assert [cpus_of_worker(slot, workers, tmp_path) for slot in range(workers)] == shares
+
+
+def test_under_a_quota_workers_keep_to_no_cpu(tmp_path: Path) -> None:
+    (tmp_path / "cpu.max").write_text("400000 100000\n")
+    assert cpus_of_worker(0, 4, tmp_path) == set(range(8))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -121,3 +122,13 @@ def test_forked_processes_load_their_own_model(monkeypatch: pytest.MonkeyPatch) 
     config = configured(monkeypatch)
     assert config["preload_app"] is False
     assert config["control_socket_disable"] is True
+
+
+def test_a_new_worker_takes_the_slot_of_the_dead_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    pre_fork = configured(monkeypatch, WORKERS="3")["pre_fork"]
+    server = SimpleNamespace(WORKERS={pid: SimpleNamespace(slot=pid) for pid in (0, 2)})
+    for pid in range(3, 7):  # all but the first are a reload's
+        new = SimpleNamespace()
+        pre_fork(server, new)
+        server.WORKERS[pid] = new
+    assert [server.WORKERS[pid].slot for pid in range(3, 7)] == [1, 0, 1, 2]

@@ -15,6 +15,13 @@ from inference_app.upload import Upload, read_upload
 PICTURE = bytes(range(256)) * 3
 BASE64 = base64.b64encode(PICTURE).decode()
 WRAPPED = base64.encodebytes(PICTURE).decode()
+FORM_TYPE = "multipart/form-data; boundary=x"
+
+
+def form(*contents: bytes, name: str = "image") -> bytes:
+    """Return a multipart form as browsers write it (Werkzeug's client omits empty contents)."""
+    head = f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'.encode()
+    return b"".join(head + content + b"\r\n" for content in contents) + b"--x--\r\n"
 
 
 def part(content: bytes = PICTURE, name: str = "photo.jpg") -> tuple[io.BytesIO, str]:
@@ -37,6 +44,14 @@ def test_a_form_holds_a_picture(field: str) -> None:
 def test_a_form_may_hold_several_pictures(field: str) -> None:
     upload = read(data={field: [part(b"1"), part(b"2"), part(b"3")]})
     assert upload == Upload(field, [b"1", b"2", b"3"])
+
+
+def test_a_part_of_a_form_needs_no_file_name() -> None:
+    assert read(data=form(PICTURE), content_type=FORM_TYPE) == Upload("image", [PICTURE])
+
+
+def test_an_empty_part_is_a_picture_without_bytes() -> None:
+    assert read(data=form(b""), content_type=FORM_TYPE) == Upload("image", [b""])
 
 
 def test_of_both_fields_image_counts() -> None:
@@ -67,9 +82,10 @@ def test_json_may_hold_several_pictures() -> None:
         ({}, "no picture"),
         ({"data": b""}, "no picture"),
         ({"data": {"photo": part(), "size": "3"}}, r"its fields: photo, size\)"),
-        ({"data": {"image": "a string"}, "content_type": "multipart/form-data"}, "fields: image"),
-        ({"data": b"", "content_type": "multipart/form-data; boundary=x"}, "fields: none"),
-        ({"data": PICTURE, "content_type": "multipart/form-data"}, "fields: none"),
+        ({"data": b"--x--\r\n", "content_type": FORM_TYPE}, "fields: none"),
+        ({"data": PICTURE, "content_type": "multipart/form-data"}, "form cannot be read"),
+        ({"data": form(PICTURE)[:-40], "content_type": FORM_TYPE}, "end of multipart"),
+        ({"data": form(*[b"1"] * 301), "content_type": FORM_TYPE}, "Maximum segment count"),
         ({"json": {}}, "no picture under 'image'"),
         ({"json": {"images": BASE64}}, "no picture under 'image'"),
         ({"data": "{"}, "no picture under 'image'"),
@@ -91,7 +107,8 @@ def test_a_request_without_picture_is_told_how(sent: dict[str, Any], says: str) 
 
 
 @pytest.mark.parametrize(
-    "sent", [{"data": {"image": [part(b"1")] * 4}}, {"json": {"image": ["MQ=="] * 4}}]
+    "sent",
+    [{"data": form(*[b"1"] * 4), "content_type": FORM_TYPE}, {"json": {"image": ["MQ=="] * 4}}],
 )
 def test_too_many_pictures_are_refused(sent: dict[str, Any]) -> None:
     with pytest.raises(TooLarge, match="4 pictures; this server takes 3"):

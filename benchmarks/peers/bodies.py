@@ -3,9 +3,11 @@
 import base64
 import json
 from pathlib import Path
+from typing import Literal
 
-from benchmarks.peers.servers import Body
+Body = Literal["multipart", "raw", "v2"]
 
+LISTING = "bodies"
 _BOUNDARY = "peers-benchmark-boundary"
 
 
@@ -26,14 +28,13 @@ def content_type(body: Body) -> str:
     return types[body]
 
 
-def write(folder: Path, bodies: list[bytes]) -> Path:
-    """Write the bodies to files; return the file that lists them, for rotate.lua."""
+def write(folder: Path, bodies: list[bytes]) -> None:
+    """Write the bodies to files of a new folder, and LISTING, which names them for rotate.lua."""
+    folder.mkdir()
     files = [folder / f"body-{number}" for number in range(len(bodies))]
     for file, data in zip(files, bodies, strict=True):
         file.write_bytes(data)
-    listing = folder / "bodies"
-    listing.write_text("".join(f"{file}\n" for file in files))
-    return listing
+    (folder / LISTING).write_text("".join(f"{file}\n" for file in files))
 
 
 def _multipart(photo: bytes, field: str) -> bytes:

@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from benchmarks.peers import bodies, environments
 from benchmarks.peers.servers import HERE, ROOT, Server, Tuning
 
 SWEEP_CLIENTS = 16
+PHOTOS = "photos"
 PATIENCE = 90.0  # seconds until the first answer
 
 
@@ -30,33 +31,35 @@ class Plan:
     photos: list[bytes]
     clients: tuple[int, ...]
     seconds: int
+    kinds: dict[str, list[bytes]] = field(default_factory=dict)  # other pictures than photos
 
     @property
     def sweep_seconds(self) -> int:
-        """Seconds for each tuning of the sweep."""
-        return max(2, self.seconds // 3)
+        """Seconds for each tuning of the sweep, and for each kind of picture."""
+        return max(2, self.seconds // 2)
 
     @property
     def warm_up_seconds(self) -> int:
         """Seconds of load before anything counts."""
-        return max(1, min(5, self.seconds // 4))
+        return max(1, min(5, self.seconds // 5))
 
 
 @dataclass
 class Running:
     """A server that runs and has answered once."""
 
+    server: Server
     process: subprocess.Popen[bytes]
     mark: str
     url: str
-    listing: Path
-    content_type: str
+    home: Path
     first_answer: str
     start_s: float
 
-    def load(self, clients: int, seconds: int) -> wrk.Load:
+    def load(self, clients: int, seconds: int, kind: str = PHOTOS) -> wrk.Load:
         """Load it with so many clients, then wait until it has nothing left to do."""
-        load = wrk.run(self.url, self.listing, self.content_type, clients, seconds)
+        content_type = bodies.content_type(self.server.body)
+        load = wrk.run(self.url, self.home / kind / bodies.LISTING, content_type, clients, seconds)
         processes.settle(self.process.pid, self.mark)
         return load
 
@@ -65,17 +68,22 @@ class Running:
         return processes.pss_mb(processes.family(self.process.pid, self.mark))
 
 
-def measure(server: Server, engine: str, plan: Plan) -> dict[str, Any]:
-    """Return all figures of a server with an engine, or why there are none."""
+def measure(
+    server: Server, engine: str, plan: Plan, tuning: Tuning | None = None
+) -> dict[str, Any]:
+    """Return all figures of a server with an engine, or why there are none.
+
+    Without a `tuning`, the best one is searched for.
+    """
     requirements = server.requirements(engine)
     packages = (server.package, "torch", "transformers", "openvino")
     result: dict[str, Any] = {"versions": environments.versions(requirements, packages)}
     try:
         _check_needs(server)
-        name = server.name if server.name.startswith("ours") else f"{server.name}-{engine}"
-        venv = environments.install(name, requirements)
-        tunings = _sweep(server, engine, plan, venv, result.setdefault("sweep", []))
-        result |= _measure_best(server, engine, plan, venv, tunings)
+        venv = environments.install(server.environment_name(engine), requirements)
+        record = result.setdefault("sweep", [])
+        best = tuning or _sweep(server, engine, plan, venv, record)
+        result |= _measure_best(server, engine, plan, venv, best)
         result["installed_mb"] = environments.size_mb(venv)
     except (RuntimeError, OSError, ValueError, subprocess.SubprocessError) as error:
         result["error"] = str(error)
@@ -90,8 +98,8 @@ def _check_needs(server: Server) -> None:
 
 def _sweep(
     server: Server, engine: str, plan: Plan, venv: Path, record: list[dict[str, Any]]
-) -> list[Tuning]:
-    """Try every tuning for a short while; return them, the best first.
+) -> Tuning:
+    """Try every tuning for a short while; return the best.
 
     Raises RuntimeError if none of them ran.
     """
@@ -108,23 +116,27 @@ def _sweep(
         tried.append((load.images_per_s, tuning))
     if not tried:
         raise RuntimeError(record[-1]["error"])
-    return [tuning for _, tuning in sorted(tried, key=lambda pair: -pair[0])]
+    return max(tried, key=lambda pair: pair[0])[1]
 
 
 def _measure_best(
-    server: Server, engine: str, plan: Plan, venv: Path, tunings: list[Tuning]
+    server: Server, engine: str, plan: Plan, venv: Path, best: Tuning
 ) -> dict[str, Any]:
-    best, runs = tunings[0], []
+    runs, kinds = [], {}
     with serving(server, engine, best, plan, venv) as running:
         running.load(SWEEP_CLIENTS, plan.warm_up_seconds)
         for clients in plan.clients:
             load = running.load(clients, plan.seconds)
             runs.append(load.to_json() | {"pss_mb": running.pss_mb()})
+        for kind in plan.kinds:
+            load = running.load(SWEEP_CLIENTS, plan.sweep_seconds, kind)
+            kinds[kind] = load.to_json() | {"pss_mb": running.pss_mb()}
     return {
         "tuning": asdict(best),
         "start_s": running.start_s,
         "first_answer": running.first_answer[:400],
         "runs": runs,
+        "kinds": kinds,
     }
 
 
@@ -139,16 +151,16 @@ def serving(
         home = Path(scratch)
         home.chmod(0o755)  # NGINX's workers run as another user
         values = environment(server, engine, tuning, plan, venv, home) | {processes.MARK: mark}
-        kind = bodies.content_type(server.body)
-        posts = [bodies.encode(photo, server.body, server.form_field) for photo in plan.photos]
-        listing = bodies.write(home, posts)
+        for kind, pictures in ({PHOTOS: plan.photos} | plan.kinds).items():
+            bodies.write(home / kind, [server.encode(picture) for picture in pictures])
         url = f"http://127.0.0.1:{values['PORT']}{server.path}"
         start = time.perf_counter()
         process = processes.start(server.command.format(**values), values, home)
         try:
-            answer = processes.first_answer(process, url, posts[0], kind, PATIENCE)
+            first, content_type = server.encode(plan.photos[0]), bodies.content_type(server.body)
+            answer = processes.first_answer(process, url, first, content_type, PATIENCE)
             start_s = round(time.perf_counter() - start, 2)
-            yield Running(process, mark, url, listing, kind, answer, start_s)
+            yield Running(server, process, mark, url, home, answer, start_s)
         except RuntimeError as error:
             raise RuntimeError(f"{error}; its log ends: {_tail(home / 'log')}") from error
         finally:
@@ -161,7 +173,8 @@ def environment(
     """Return the environment variables of a server, which its command may name too."""
     ports = _free_ports(5)
     values = environments.base_environment() | {
-        "ENGINE": engine,
+        "ENGINE": engine.partition("-")[0],
+        "DECODE": "ours" if engine == "openvino" else "pillow",
         "MODEL_SOURCE": str(plan.source.resolve()),
         "MODEL_PREPARED": str(plan.prepared.resolve()),
         "WORKERS": str(tuning.workers),

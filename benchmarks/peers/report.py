@@ -7,7 +7,11 @@ from benchmarks.peers.servers import Tuning
 from benchmarks.wrk import CPU_LIMIT
 
 CLIENTS = 16  # the load at which servers are compared
-COLUMNS = {"torch": "with torch, as documented", "openvino": "with our engine (OpenVINO)"}
+COLUMNS = {
+    "torch": "with torch, as documented",
+    "openvino": "with our engine and decoding",
+    "openvino-pillow": "with our engine, Pillow's plain decoding",
+}
 NONE = "–"  # noqa: RUF001 a dash for what there is not
 
 
@@ -22,7 +26,9 @@ def render(results: dict[str, Any]) -> str:
         f"## Images/s with {CLIENTS} clients",
         _summary(results),
     ]
-    for engine, heading in COLUMNS.items():
+    parts += [f"## Images/s by kind of picture, {CLIENTS} clients", _kinds(results)]
+    for engine in ("torch", "openvino"):
+        heading = COLUMNS[engine]
         parts += [f"## {heading[0].upper()}{heading[1:]}", _details(results, engine)]
     parts += [_client(results), "## Not measured", _failures(results)]
     return "\n\n".join(parts) + "\n"
@@ -34,6 +40,28 @@ def _summary(results: dict[str, Any]) -> str:
         for peer in results["peers"].values()
     ]
     return table(["server", *COLUMNS.values()], rows)
+
+
+def _kinds(results: dict[str, Any]) -> str:
+    """Ours has but one row: its engine and decoding."""
+    measured = [
+        (
+            f"{peer['title']}, {COLUMNS[engine]}" if len(peer["engines"]) > 1 else peer["title"],
+            found,
+        )
+        for engine in COLUMNS
+        for peer in results["peers"].values()
+        if (found := (_figures(peer, engine) or {}).get("kinds"))
+    ]
+    names = list(dict.fromkeys(kind for _, found in measured for kind in found))
+    rows = [
+        [
+            title,
+            *(f"{found[kind]['images_per_s']:.1f}" if kind in found else NONE for kind in names),
+        ]
+        for title, found in measured
+    ]
+    return table(["server", *names], rows)
 
 
 def _details(results: dict[str, Any], engine: str) -> str:
@@ -122,12 +150,12 @@ def draw(results: dict[str, Any], path: Path) -> None:
 
     peers = list(results["peers"].values())[::-1]
     mpl.rcParams["svg.hashsalt"] = "peers"  # the same figures, the same file
-    figure = Figure(figsize=(8, 1 + 0.5 * len(peers)), layout="constrained")
+    figure = Figure(figsize=(8, 1 + 0.65 * len(peers)), layout="constrained")
     axes = figure.subplots()
     for place, (engine, label) in enumerate(reversed(COLUMNS.items())):
         runs = [run_at(f, CLIENTS) if (f := _figures(p, engine)) else None for p in peers]
         heights = [run["images_per_s"] if run else 0 for run in runs]
-        bars = axes.barh([row + 0.4 * place - 0.2 for row in range(len(peers))], heights, 0.38)
+        bars = axes.barh([row + 0.28 * (place - 1) for row in range(len(peers))], heights, 0.26)
         bars.set_label(label)
         axes.bar_label(bars, [f"{height:.1f}" if height else "" for height in heights], padding=2)
     axes.set_yticks(range(len(peers)), [peer["title"] for peer in peers])

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 from benchmarks import machine, models, pictures
 from benchmarks.peers import report
 from benchmarks.peers.measure import Plan, measure
-from benchmarks.peers.servers import SERVERS, Server
+from benchmarks.peers.report import CLIENTS
+from benchmarks.peers.servers import SERVERS, Server, Tuning
 
 FOLDER = Path(__file__).parents[1] / "results"
 RESULTS = FOLDER / "peers.json"
@@ -20,7 +22,8 @@ def run(only: tuple[str, ...], clients: tuple[int, ...], seconds: int) -> None:
     """Measure and write the results after every server; those of servers left out stay."""
     kind, photos = pictures.photos()
     prepared = models.random_resnet_50()
-    plan = Plan(models.FOLDER / "random-resnet-50-source", prepared, photos, clients, seconds)
+    kinds = {name: make(photos) for name, make in pictures.KINDS.items()}
+    plan = Plan(models.source("resnet-50"), prepared, photos, clients, seconds, kinds)
     results = _read() | {
         "machine": machine.facts(),
         "photos": f"{len(photos)} {kind}",
@@ -41,13 +44,21 @@ def _read() -> dict[str, Any]:
 
 
 def _measure(server: Server, plan: Plan) -> dict[str, Any]:
-    engines = {}
+    engines: dict[str, Any] = {}
     for engine in server.engines:
         _report(f"{server.title}, {engine}")
-        engines[engine] = measure(server, engine, plan)
+        engines[engine] = _engine(server, engine, plan, engines)
         _report(f"  {engines[engine].get('error') or _line(engines[engine])}")
     facts = {"cpu": machine.facts()["cpu"], "seconds": plan.seconds}
     return {"title": server.title, "measured": facts, "engines": engines}
+
+
+def _engine(server: Server, engine: str, plan: Plan, before: dict[str, Any]) -> dict[str, Any]:
+    """Measure; Pillow's decoding with the same tuning as ours, and at one load."""
+    if engine != "openvino-pillow":
+        return measure(server, engine, plan)
+    tuning = before["openvino"].get("tuning")
+    return measure(server, engine, replace(plan, clients=(CLIENTS,)), tuning and Tuning(**tuning))
 
 
 def _line(figures: dict[str, Any]) -> str:

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+
+from benchmarks.peers import bodies
+from benchmarks.peers.bodies import Body
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-
-Body = Literal["multipart", "raw", "v2"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Server:
     body: Body = "multipart"
     form_field: str = "image"
     path: str = "/predict"
-    engines: tuple[str, ...] = ("torch", "openvino")
+    engines: tuple[str, ...] = ("torch", "openvino", "openvino-pillow")  # see engines/
     batches: tuple[int, ...] = (1,)
     shapes: tuple[tuple[int, int], ...] = ((1, 2), (2, 1), (2, 2))
     needs: tuple[str, ...] = ()
@@ -48,13 +48,31 @@ class Server:
             for workers, threads in self.shapes:
                 yield Tuning(workers, threads, batch)
 
+    def encode(self, picture: bytes) -> bytes:
+        """Return the body of a request for a picture."""
+        return bodies.encode(picture, self.body, self.form_field)
+
+    @property
+    def is_ours(self) -> bool:
+        """Tell whether it is this project's, which has one engine."""
+        return self.name.startswith("ours")
+
+    def environment_name(self, engine: str) -> str:
+        """Return the name of the virtual environment that it runs in."""
+        return self.name if self.is_ours else f"{self.name}-{_package(engine)}"
+
     def requirements(self, engine: str) -> list[Path]:
         """Return the files that pin all packages of this server with this engine."""
-        if self.name.startswith("ours"):
+        if self.is_ours:
             return [ROOT / "requirements/serve.txt"]
+        engine = _package(engine)
         engines = [engine, "torch"] if self.imports_torch and engine != "torch" else [engine]
         files = [self.name + "/requirements.txt", *(f"engines/{each}.txt" for each in engines)]
         return [HERE / file for file in files]
+
+
+def _package(engine: str) -> str:
+    return engine.partition("-")[0]
 
 
 _BATCHES = (1, 8)

@@ -1,7 +1,7 @@
 """What every peer serves: ResNet-50 in torch, as Hugging Face documents it, or in our engine.
 
 Imported in the peers' own environments. Settings come from the environment, see servers.py:
-ENGINE, MODEL_SOURCE, MODEL_PREPARED, WORKERS, THREADS (CPU threads of one worker) and BATCH.
+ENGINE, DECODE, MODEL_SOURCE, MODEL_PREPARED, WORKERS, THREADS (CPU threads of one worker), BATCH.
 """
 
 import io
@@ -58,7 +58,10 @@ class Torch:
 
 
 class OpenVino:
-    """The app's own decoding and engine, without its batcher: batching is the server's part."""
+    """The app's engine without its batcher: batching is the server's part.
+
+    DECODE says whether a picture is decoded as the app does or as Pillow's tutorial does.
+    """
 
     def __init__(self) -> None:
         from pathlib import Path
@@ -76,7 +79,10 @@ class OpenVino:
         """Return the picture's pixels, uint8 (224, 224, 3)."""
         from inference_app import image
 
-        return image.decode(data, self._model.preprocessing, self._settings)
+        preprocessing = self._model.preprocessing
+        if os.environ["DECODE"] == "ours":
+            return image.decode(data, preprocessing, self._settings)
+        return decode_plainly(data, preprocessing.resize, preprocessing.crop[0])
 
     def infer(self, pictures: list[Any]) -> list[str]:
         """Return the likeliest label of each; the engine takes batches of its sizes alone."""
@@ -90,3 +96,16 @@ class OpenVino:
                 rest = rest[size:]
         indices = np.concatenate(logits).argmax(-1).tolist()
         return [self._model.labels[index].label for index in indices]
+
+
+def decode_plainly(data: bytes, resize: Any, crop: int) -> Any:
+    """Return a picture's centre, uint8 (crop, crop, 3), its shorter edge resized: all decoded."""
+    import numpy as np
+    from PIL import Image
+
+    picture = Image.open(io.BytesIO(data)).convert("RGB")
+    scale = resize / min(picture.size)
+    size = (round(picture.width * scale), round(picture.height * scale))
+    left, top = (size[0] - crop) // 2, (size[1] - crop) // 2
+    whole = picture.resize(size, Image.Resampling.BICUBIC)
+    return np.asarray(whole.crop((left, top, left + crop, top + crop)))

@@ -1,0 +1,51 @@
+"""The pure parts of the benchmark of flat memory; it measures nothing here."""
+
+import io
+from collections import Counter
+
+import pytest
+from PIL import Image
+
+from benchmarks import flat, pictures
+
+BAD = ("truncated JPEG", "not a picture", "empty body")
+
+
+def test_mix_has_the_promised_shares() -> None:
+    counts = Counter(kind for some in flat.order() for _, kind in some)
+    assert counts.total() == flat.REQUESTS
+    assert sum(counts[kind] for kind in BAD) == flat.REQUESTS // 20
+    assert counts["12 MP JPEG"] + counts["12 MP progressive JPEG"] == flat.REQUESTS // 100
+
+
+def test_order_is_random_and_the_same_every_time() -> None:
+    assert flat.order() == flat.order()
+    assert all(len({kind for _, kind in some}) > 5 for some in flat.order())
+
+
+def test_samples_are_evenly_spaced_and_the_warm_up_ends_at_one() -> None:
+    assert {len(some) for some in flat.order()} == {flat.EVERY}
+    assert flat.WARM_UP % flat.EVERY == 0
+
+
+def test_every_kind_has_bodies_and_the_bad_are_bad() -> None:
+    posted = flat.bodies([pictures.generated(20_000)])
+    assert posted.keys() == flat.MIX.keys()
+    assert posted["empty body"] == [b""]
+    with pytest.raises(OSError, match="truncated"):
+        Image.open(io.BytesIO(posted["truncated JPEG"][0])).load()
+
+
+def test_growth_is_the_most_of_any_worker() -> None:
+    samples = [{1: 180.0, 2: 185.0}, {1: 199.0, 2: 186.0}, {1: 181.04, 2: 187.5}]
+    assert flat.grown(samples) == 2.5
+
+
+def test_growth_of_a_worker_that_died_is_none() -> None:
+    with pytest.raises(RuntimeError, match=r"\[1, 2\] became \[1, 3\]"):
+        flat.grown([{1: 180.0, 2: 185.0}, {1: 180.0, 3: 20.0}])
+
+
+def test_statuses_are_counted_by_kind() -> None:
+    found = flat.by_kind(Counter({("PNG", 200): 7, ("empty body", 400): 2}))
+    assert (found["PNG"], found["empty body"], found["photo"]) == ({"200": 7}, {"400": 2}, {})
