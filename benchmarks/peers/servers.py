@@ -6,6 +6,7 @@ from pathlib import Path
 
 from benchmarks.peers import bodies
 from benchmarks.peers.bodies import Body
+from inference_app.cpus import available_cpus
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -76,6 +77,7 @@ def _package(engine: str) -> str:
 
 
 _BATCHES = (1, 8)
+_DEFAULT = ((max(available_cpus(), 2), available_cpus()),)  # ours is measured as it comes
 _OURS = {"INFERENCE_THREADS": "{THREADS}", "THREADS": "", "MODEL_PATH": "{MODEL_PREPARED}"}
 _APP = "{BIN}/python -m inference_app serve"
 
@@ -89,6 +91,7 @@ SERVERS = (
         f"'{ROOT}/nginx/local.sh' '{{HOME}}/nginx' & wait",
         "gunicorn",
         engines=("openvino",),
+        shapes=_DEFAULT,
         needs=("nginx",),
         environment=_OURS,
     ),
@@ -98,6 +101,7 @@ SERVERS = (
         f"exec {_APP}",
         "gunicorn",
         engines=("openvino",),
+        shapes=_DEFAULT,
         environment=_OURS,
     ),
     Server(
