@@ -34,7 +34,9 @@ def measure_worker() -> None:
 @click.option("--model", type=click.Choice(list(MODELS)), default="resnet-50", show_default=True)
 def measure_limit(model: str) -> None:
     """Measure the stack against the bare engine and decoding."""
-    _write(f"limit-{model}", limit.measure(MODELS[model](), models.source(model)))
+    results = limit.measure(MODELS[model](), models.source(model))
+    _write(f"limit-{model}", results)
+    limit.draw(results, RESULTS / f"limit-{model}.svg")
 
 
 @cli.command("peak")

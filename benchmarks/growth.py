@@ -1,4 +1,4 @@
-"""What more workers bring and cost, and what larger pictures cost: the whole stack, saturated."""
+"""What more workers and threads bring and cost, and what larger pictures cost: the whole stack."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +13,7 @@ from inference_app.cpus import available_cpus
 
 CLIENTS, SECONDS = 16, 8
 WORKERS = (1, 2, 3, 4)
+THREADS = (1, 2, 4)  # of inference, as far as there are CPUs
 MEGAPIXELS = (0.25, 1, 3, 6, 12, 24)
 
 
@@ -20,9 +21,8 @@ def measure(model: Path, source: Path) -> dict[str, Any]:
     """Return images/s, ms and MB of PSS by the number of workers, then by the pictures' size."""
     kind, photos = pictures.photos()
     few = photos[: pictures.FEW]
-    workers = [
-        {"workers": count} | served(count, _plan(model, source, photos)) for count in WORKERS
-    ]
+    plan = _plan(model, source, photos)
+    workers = [{"workers": count} | served(count, available_cpus(), plan) for count in WORKERS]
     return {
         "machine": machine.facts(),
         "model": model.name,
@@ -31,6 +31,7 @@ def measure(model: Path, source: Path) -> dict[str, Any]:
         "seconds": SECONDS,
         "workers": workers,
         "pss_mb_of_each_further_worker": further(workers),
+        "shapes": shapes(plan),
         "workers_by_default": Settings().workers,
         "megapixels": [by_size(size, few, model, source) for size in MEGAPIXELS],
     }
@@ -40,22 +41,33 @@ def _plan(model: Path, source: Path, posted: list[bytes]) -> Plan:
     return Plan(source, model, posted, (CLIENTS,), SECONDS)
 
 
+def shapes(plan: Plan) -> list[dict[str, Any]]:
+    """Measure workers x threads of inference, saturated and with one client."""
+    cpus = available_cpus()
+    pairs = [(count, threads) for count in (1, cpus) for threads in THREADS if threads <= cpus]
+    return [
+        {"workers": count, "inference_threads": threads} | served(count, threads, plan, alone=True)
+        for count, threads in pairs
+    ]
+
+
 def by_size(megapixels: float, photos: list[bytes], model: Path, source: Path) -> dict[str, Any]:
     """Measure the default number of workers with JPEGs of so many megapixels."""
     posted = [pictures.phone(photo, megapixels) for photo in photos]
     mean_kb = round(sum(map(len, posted)) / len(posted) / 1000)
-    figures = served(Settings().workers, _plan(model, source, posted))
+    figures = served(Settings().workers, available_cpus(), _plan(model, source, posted))
     return {"megapixels": megapixels, "mean_kb": mean_kb} | figures
 
 
-def served(workers: int, plan: Plan) -> dict[str, Any]:
-    """Measure the whole stack with so many workers; the memory is that of all its processes."""
+def served(workers: int, threads: int, plan: Plan, *, alone: bool = False) -> dict[str, Any]:
+    """Measure the whole stack, `alone` also with one client; the memory is of all processes."""
     server = next(server for server in SERVERS if server.name == "ours")
     venv = environments.install(server.name, server.requirements("openvino"))
-    tuning = Tuning(workers, available_cpus())
+    tuning = Tuning(workers, threads)
     with serving(server, "openvino", tuning, plan, venv) as running:
         running.load(CLIENTS, plan.warm_up_seconds)
         load = running.load(CLIENTS, plan.seconds)
+        lone = {"alone_p50_ms": running.load(1, plan.seconds).p50_ms} if alone else {}
         return {
             "answers": load.answers,
             "images_per_s": load.images_per_s,
@@ -63,6 +75,7 @@ def served(workers: int, plan: Plan) -> dict[str, Any]:
             "p99_ms": load.p99_ms,
             "errors": load.errors,
             "pss_mb": running.pss_mb(),
+            **lone,
         }
 
 

@@ -64,6 +64,25 @@ def measure(model: Path, source: Path) -> dict[str, Any]:
     }
 
 
+def draw(results: dict[str, Any], path: Path) -> None:
+    """Draw the median of each stage's images/s as bars."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    mpl.rcParams["svg.hashsalt"] = "limit"  # the same figures, the same file
+    stages = list(results["rounds"][0])[::-1]
+    rates = [
+        statistics.median(each[stage]["images_per_s"] for each in results["rounds"])
+        for stage in stages
+    ]
+    figure = Figure(figsize=(8, 2.4), layout="constrained")
+    axes = figure.subplots()
+    axes.bar_label(axes.barh(stages, rates, 0.6), [f"{rate:.0f}" for rate in rates], padding=2)
+    axes.set_xlabel(f"images/s, {results['model']}, {results['machine']['cores']} cores")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, metadata={"Date": None})
+
+
 def _median(values: list[float]) -> float:
     return round(statistics.median(values), 3)
 

@@ -14,6 +14,8 @@ import pytest
 import requests
 from gunicorn.util import parse_address
 
+from inference_app.__main__ import ALLOCATOR
+from inference_app.cpus import cpus_of_worker
 from tests.conftest import REPO
 from tests.server import Server, environment, free_port, serving, wait_until
 
@@ -132,3 +134,15 @@ def test_a_new_worker_takes_the_slot_of_the_dead_one(monkeypatch: pytest.MonkeyP
         pre_fork(server, new)
         server.WORKERS[pid] = new
     assert [server.WORKERS[pid].slot for pid in range(3, 7)] == [1, 0, 1, 2]
+
+
+def test_workers_run_with_the_allocator_set_up(server: Server) -> None:
+    for pid in server.workers():
+        environ = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+        assert {f"{name}={value}" for name, value in ALLOCATOR.items()} <= set(environ)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="Linux alone pins threads")
+def test_requests_stay_on_their_worker_s_cpus(server: Server) -> None:
+    masks = [os.sched_getaffinity(pid) for pid in server.workers()]
+    assert masks == [cpus_of_worker(slot, 2) for slot in range(2)]
