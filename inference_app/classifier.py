@@ -1,6 +1,8 @@
 """A model that answers: the journey from a picture's bytes to its labels."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 from inference_app import image, prepared
 from inference_app.batcher import Batcher, SupportsInfer
 from inference_app.config import Settings
+from inference_app.cpus import available_cpus
 from inference_app.engine import Engine
 from inference_app.prepared import Label, PreparedModel
 from inference_app.timing import Timing
@@ -40,6 +43,8 @@ class Classifier:
         self.model = model
         self._batcher = Batcher(engine)
         self._settings = settings
+        # As many as there are CPUs for: more would share their caches, and hold a hundred MB each.
+        self._decoders = threading.Semaphore(max(1, available_cpus() // settings.workers))
 
     @classmethod
     def load(cls, settings: Settings) -> "Classifier":
@@ -52,10 +57,19 @@ class Classifier:
 
         Raises the RequestErrors of `image.decode`.
         """
-        with timing.stage("decode"):
+        with self._decoder(timing), timing.stage("decode"):
             pixels = image.decode(data, self.model.preprocessing, self._settings)
         logits = self._batcher.infer(pixels, timing)
         return likeliest(logits, self.model.labels, top_k)
+
+    @contextmanager
+    def _decoder(self, timing: Timing) -> Iterator[None]:
+        with timing.stage("queue"):
+            self._decoders.acquire()
+        try:
+            yield
+        finally:
+            self._decoders.release()
 
 
 def likeliest(logits: NDArray[np.float32], labels: Sequence[Label], top_k: int) -> list[Prediction]:

@@ -1,14 +1,20 @@
 """From a picture's bytes to labels, with the bundled model."""
 
 import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from inference_app import image
 from inference_app.classifier import Classifier, Prediction, likeliest
 from inference_app.config import Settings
+from inference_app.engine import Engine
 from inference_app.errors import DamagedPicture, PreparedModelError
 from inference_app.prepared import Label
 from inference_app.timing import Timing
@@ -82,7 +88,7 @@ def test_every_sample_is_named_rightly(classifier: Classifier, path: Path) -> No
 def test_decoding_and_inference_are_timed(classifier: Classifier, espresso: bytes) -> None:
     timing = Timing()
     classifier.classify(espresso, 1, timing)
-    assert list(timing.stages) == ["decode", "queue", "infer"]
+    assert list(timing.stages) == ["queue", "decode", "infer"]
 
 
 def test_what_decoding_raises_is_passed_on(classifier: Classifier, espresso: bytes) -> None:
@@ -100,3 +106,29 @@ def test_a_damaged_model_is_not_loaded(settings: Settings, model_folder: Path) -
     (model_folder / "model.bin").write_bytes(b"")
     with pytest.raises(PreparedModelError, match=r"model\.bin"):
         Classifier.load(replace(settings, model_path=model_folder))
+
+
+def test_no_more_pictures_are_decoded_at_a_time_than_there_are_cpus_for(
+    classifier: Classifier, settings: Settings, espresso: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once, most, lock = 0, 0, threading.Lock()
+    decode = image.decode
+
+    def counting(*arguments: Any) -> Any:
+        nonlocal at_once, most
+        with lock:
+            at_once += 1
+            most = max(most, at_once)
+        time.sleep(0.01)  # so that they would overlap
+        try:
+            return decode(*arguments)
+        finally:
+            with lock:
+                at_once -= 1
+
+    monkeypatch.setattr(image, "decode", counting)
+    monkeypatch.setattr("inference_app.classifier.available_cpus", lambda: 4)
+    few = Classifier(classifier.model, Engine(classifier.model, 1), replace(settings, workers=2))
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: few.classify(espresso, 1, Timing()), range(24)))
+    assert most == 2

@@ -36,7 +36,7 @@ class Plan:
     @property
     def sweep_seconds(self) -> int:
         """Seconds for each tuning of the sweep, and for each kind of picture."""
-        return max(2, self.seconds // 2)
+        return max(2, self.seconds * 2 // 5)
 
     @property
     def warm_up_seconds(self) -> int:
