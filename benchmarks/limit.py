@@ -23,7 +23,7 @@ from inference_app.config import Settings
 from inference_app.cpus import available_cpus
 from inference_app.engine import Engine
 
-ROUNDS, SECONDS = 5, 6
+ROUNDS, SECONDS = 3, 6
 SATURATED, ALONE = 16, 1
 
 

@@ -17,12 +17,13 @@ from inference_app.errors import RequestError, UserError
 from inference_app.prepare import MissingPackagesError, is_prepared, prepare_model
 from inference_app.timing import Timing
 
-# Of glibc's allocator, see mallopt(3): pictures leave no holes behind. With its defaults, workers
-# grew by 145 MB in 3,000 mixed requests; with these by 3 MB (python -m benchmarks flat).
+# Of glibc's allocator, see mallopt(3): pictures leave no holes behind, and what is large goes back
+# to the system. With its defaults, workers grew by 145 MB in 3,000 mixed requests; with these by
+# 4 MB (python -m benchmarks flat). Smaller thresholds cost time: fresh pages must be zeroed.
 ALLOCATOR = {
     "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_THRESHOLD_": "1000000",
-    "MALLOC_TRIM_THRESHOLD_": "2000000",
+    "MALLOC_MMAP_THRESHOLD_": "8000000",
+    "MALLOC_TRIM_THRESHOLD_": "32000000",
 }
 MISSING_PACKAGES = 3  # exit status, so that a script can install them and try again
 

@@ -38,7 +38,7 @@ class Server:
     path: str = "/predict"
     engines: tuple[str, ...] = ("torch", "openvino", "openvino-pillow")  # see engines/
     batches: tuple[int, ...] = (1,)
-    shapes: tuple[tuple[int, int], ...] = ((1, 2), (2, 1), (2, 2))
+    shapes: tuple[tuple[int, int], ...] = ((1, 2), (2, 1))  # for two cores; (2, 2) never won
     needs: tuple[str, ...] = ()
     imports_torch: bool = False  # whatever the engine
     environment: dict[str, str] = field(default_factory=dict)
