@@ -23,7 +23,7 @@ from inference_app.config import Settings
 from inference_app.cpus import available_cpus
 from inference_app.engine import Engine
 
-ROUNDS, SECONDS = 3, 6
+ROUNDS, SECONDS = 3, 10
 SATURATED, ALONE = 16, 1
 
 
