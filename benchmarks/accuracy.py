@@ -17,6 +17,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from benchmarks import machine, pictures
 from inference_app import image, prepared
+from inference_app.classifier import softmax
 from inference_app.config import BUNDLED_MODEL, Settings
 from inference_app.cpus import available_cpus
 from inference_app.engine import Engine
@@ -83,14 +84,9 @@ def bundled_model() -> Scores:
 
     def score(photo: bytes) -> NDArray[np.float32]:
         pixels = image.decode(photo, model.preprocessing, settings)
-        return _softmax(engine.infer(pixels[np.newaxis])[0])
+        return softmax(engine.infer(pixels[np.newaxis])[0])
 
     return score
-
-
-def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    scores = np.exp(logits - logits.max())
-    return np.asarray(scores / scores.sum())
 
 
 @contextmanager

@@ -4,11 +4,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine, pictures
-from benchmarks.peers import environments
-from benchmarks.peers.measure import Plan, serving
-from benchmarks.peers.servers import SERVERS, Tuning
-from inference_app.config import Settings
+from benchmarks import drawing, machine, pictures
+from benchmarks.peers.measure import Plan, ours
+from benchmarks.peers.servers import DEFAULT, Tuning
 from inference_app.cpus import available_cpus
 
 CLIENTS, SECONDS = 16, 8
@@ -22,7 +20,9 @@ def measure(model: Path, source: Path) -> dict[str, Any]:
     kind, photos = pictures.photos()
     few = photos[: pictures.FEW]
     plan = _plan(model, source, photos)
-    workers = [{"workers": count} | served(count, available_cpus(), plan) for count in WORKERS]
+    workers = [
+        {"workers": count} | served(Tuning(count, DEFAULT.threads), plan) for count in WORKERS
+    ]
     return {
         "machine": machine.facts(),
         "model": model.name,
@@ -32,7 +32,7 @@ def measure(model: Path, source: Path) -> dict[str, Any]:
         "workers": workers,
         "pss_mb_of_each_further_worker": further(workers),
         "shapes": shapes(plan),
-        "workers_by_default": Settings().workers,
+        "workers_by_default": DEFAULT.workers,
         "megapixels": [by_size(size, few, model, source) for size in MEGAPIXELS],
     }
 
@@ -46,7 +46,8 @@ def shapes(plan: Plan) -> list[dict[str, Any]]:
     cpus = available_cpus()
     pairs = [(count, threads) for count in (1, cpus) for threads in THREADS if threads <= cpus]
     return [
-        {"workers": count, "inference_threads": threads} | served(count, threads, plan, alone=True)
+        {"workers": count, "inference_threads": threads}
+        | served(Tuning(count, threads), plan, alone=True)
         for count, threads in pairs
     ]
 
@@ -55,17 +56,13 @@ def by_size(megapixels: float, photos: list[bytes], model: Path, source: Path) -
     """Measure the default number of workers with JPEGs of so many megapixels."""
     posted = [pictures.phone(photo, megapixels) for photo in photos]
     mean_kb = round(sum(map(len, posted)) / len(posted) / 1000)
-    figures = served(Settings().workers, available_cpus(), _plan(model, source, posted))
+    figures = served(DEFAULT, _plan(model, source, posted))
     return {"megapixels": megapixels, "mean_kb": mean_kb} | figures
 
 
-def served(workers: int, threads: int, plan: Plan, *, alone: bool = False) -> dict[str, Any]:
+def served(tuning: Tuning, plan: Plan, *, alone: bool = False) -> dict[str, Any]:
     """Measure the whole stack, `alone` also with one client; the memory is of all processes."""
-    server = next(server for server in SERVERS if server.name == "ours")
-    venv = environments.install(server.name, server.requirements("openvino"))
-    tuning = Tuning(workers, threads)
-    with serving(server, "openvino", tuning, plan, venv) as running:
-        running.load(CLIENTS, plan.warm_up_seconds)
+    with ours(plan, tuning) as running:
         load = running.load(CLIENTS, plan.seconds)
         lone = {"alone_p50_ms": running.load(1, plan.seconds).p50_ms} if alone else {}
         return {
@@ -86,10 +83,8 @@ def further(rows: list[dict[str, Any]]) -> list[float]:
 
 def draw(results: dict[str, Any], path: Path) -> None:
     """Draw two panels: images/s and MB by workers, images/s by megapixels."""
-    import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    mpl.rcParams["svg.hashsalt"] = "growth"  # the same figures, the same file
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     _draw_workers(left, results)
@@ -98,7 +93,7 @@ def draw(results: dict[str, Any], path: Path) -> None:
         axes.set_ylabel(f"images/s with {results['clients']} clients")
         axes.set_ylim(bottom=0)
         axes.spines["top"].set_visible(False)
-    figure.savefig(path, metadata={"Date": None})
+    drawing.save(figure, path)
 
 
 def _draw_workers(axes: Any, results: dict[str, Any]) -> None:

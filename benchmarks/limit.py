@@ -14,10 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import machine, pictures
-from benchmarks.peers import environments
-from benchmarks.peers.measure import Plan, serving
-from benchmarks.peers.servers import SERVERS, Tuning
+from benchmarks import drawing, machine, pictures
+from benchmarks.peers.measure import Plan, ours
+from benchmarks.peers.servers import DEFAULT
 from inference_app import image, prepared
 from inference_app.config import Settings
 from inference_app.cpus import available_cpus
@@ -66,10 +65,8 @@ def measure(model: Path, source: Path) -> dict[str, Any]:
 
 def draw(results: dict[str, Any], path: Path) -> None:
     """Draw the median of each stage's images/s as bars."""
-    import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    mpl.rcParams["svg.hashsalt"] = "limit"  # the same figures, the same file
     stages = list(results["rounds"][0])[::-1]
     rates = [
         statistics.median(each[stage]["images_per_s"] for each in results["rounds"])
@@ -80,7 +77,7 @@ def draw(results: dict[str, Any], path: Path) -> None:
     axes.bar_label(axes.barh(stages, rates, 0.6), [f"{rate:.0f}" for rate in rates], padding=2)
     axes.set_xlabel(f"images/s, {results['model']}, {results['machine']['cores']} cores")
     axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, metadata={"Date": None})
+    drawing.save(figure, path)
 
 
 def _median(values: list[float]) -> float:
@@ -128,11 +125,7 @@ def _loop(
 
 def served(name: str, plan: Plan) -> dict[str, float]:
     """Measure a server of ours as it is by default: saturated, then with one client."""
-    server = next(server for server in SERVERS if server.name == name)
-    venv = environments.install(name, server.requirements("openvino"))
-    cpus = available_cpus()
-    with serving(server, "openvino", Tuning(max(cpus, 2), cpus), plan, venv) as running:
-        running.load(SATURATED, plan.warm_up_seconds)
+    with ours(plan, DEFAULT, name) as running:
         saturated, alone = running.load(SATURATED, SECONDS), running.load(ALONE, SECONDS)
         return {
             "images_per_s": saturated.images_per_s,

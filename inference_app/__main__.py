@@ -18,8 +18,8 @@ from inference_app.prepare import MissingPackagesError, is_prepared, prepare_mod
 from inference_app.timing import Timing
 
 # Of glibc's allocator, see mallopt(3): pictures leave no holes behind, and what is large goes back
-# to the system. With its defaults, workers grew by 145 MB in 3,000 mixed requests; with these by
-# 4 MB (python -m benchmarks flat). Smaller thresholds cost time: fresh pages must be zeroed.
+# to the system. Workers stay below 200 MB through 20,000 mixed requests (see benchmarks/flat.py);
+# with its defaults they kept growing. Smaller thresholds cost time: fresh pages must be zeroed.
 ALLOCATOR = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_THRESHOLD_": "8000000",

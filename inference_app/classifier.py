@@ -74,7 +74,13 @@ class Classifier:
 
 def likeliest(logits: NDArray[np.float32], labels: Sequence[Label], top_k: int) -> list[Prediction]:
     """Turn logits, float32 (classes,), into the `top_k` likeliest classes by softmax."""
-    scores = np.exp(logits - logits.max())
-    scores /= scores.sum()
+    scores = softmax(logits)
     order = np.argsort(-scores, kind="stable")[:top_k]
     return [Prediction(*labels[int(index)], score=float(scores[index])) for index in order]
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Turn logits, float32 (classes,), into scores from 0 to 1 that add up to 1."""
+    scores: NDArray[np.float32] = np.exp(logits - logits.max())
+    scores /= scores.sum()
+    return scores

@@ -25,7 +25,7 @@ def cpus_of_worker(slot: int, workers: int, cgroup: Path = CGROUP) -> set[int]:
     replicas with a quota each, all might choose the same: there they keep to none.
     """
     cpus = sorted(os.sched_getaffinity(0))
-    if _quota(cgroup) < len(cpus) or len(cpus) % workers:
+    if available_cpus(cgroup) < len(cpus) or len(cpus) % workers:
         return set(cpus)
     share = len(cpus) // workers
     return set(cpus[slot * share : (slot + 1) * share])

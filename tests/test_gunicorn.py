@@ -144,5 +144,5 @@ def test_workers_run_with_the_allocator_set_up(server: Server) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="Linux alone pins threads")
 def test_requests_stay_on_their_worker_s_cpus(server: Server) -> None:
-    masks = [os.sched_getaffinity(pid) for pid in server.workers()]
-    assert masks == [cpus_of_worker(slot, 2) for slot in range(2)]
+    masks = [os.sched_getaffinity(pid) for pid in server.workers()]  # in the order they got ready
+    assert sorted(masks, key=min) == [cpus_of_worker(slot, 2) for slot in range(2)]

@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks import processes, wrk
 from benchmarks.peers import bodies, environments
-from benchmarks.peers.servers import HERE, ROOT, Server, Tuning
+from benchmarks.peers.servers import HERE, ROOT, SERVERS, Server, Tuning
 
 SWEEP_CLIENTS = 16
 PHOTOS = "photos"
@@ -165,6 +165,16 @@ def serving(
             raise RuntimeError(f"{error}; its log ends: {_tail(home / 'log')}") from error
         finally:
             processes.stop(process, mark)
+
+
+@contextmanager
+def ours(plan: Plan, tuning: Tuning, name: str = "ours") -> Iterator[Running]:
+    """Run a server of ours, warmed up, while the `with` lasts."""
+    server = next(server for server in SERVERS if server.name == name)
+    venv = environments.install(name, server.requirements("openvino"))
+    with serving(server, "openvino", tuning, plan, venv) as running:
+        running.load(SWEEP_CLIENTS, plan.warm_up_seconds)
+        yield running
 
 
 def environment(

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from benchmarks import drawing
 from benchmarks.peers.servers import Tuning
 from benchmarks.wrk import CPU_LIMIT
 
@@ -21,7 +22,7 @@ def render(results: dict[str, Any]) -> str:
     parts = [
         "# Side by side with other model servers",
         f"ResNet-50 (random weights), {results['photos']}, wrk in a closed loop, "
-        f"{results['seconds']} s for each figure, on {machine['cores']} cores of "
+        f"{_seconds(results)} s for each figure, on {machine['cores']} cores of "
         f"{machine['cpu']}, {machine['date'][:10]}. Written by `python -m benchmarks peers`.",
         f"## Images/s with {CLIENTS} clients",
         _summary(results),
@@ -32,6 +33,12 @@ def render(results: dict[str, Any]) -> str:
         parts += [f"## {heading[0].upper()}{heading[1:]}", _details(results, engine)]
     parts += [_client(results), "## Not measured", _failures(results)]
     return "\n\n".join(parts) + "\n"
+
+
+def _seconds(results: dict[str, Any]) -> str:
+    """Servers may have been measured in several runs, and not as long in each."""
+    seconds = sorted(peer["measured"]["seconds"] for peer in results["peers"].values())
+    return f"{seconds[0]}" if seconds[0] == seconds[-1] else f"{seconds[0]} to {seconds[-1]}"
 
 
 def _summary(results: dict[str, Any]) -> str:
@@ -145,11 +152,9 @@ def _number(value: float | None) -> str:
 
 def draw(results: dict[str, Any], path: Path) -> None:
     """Draw the first table as bars."""
-    import matplotlib as mpl
     from matplotlib.figure import Figure
 
     peers = list(results["peers"].values())[::-1]
-    mpl.rcParams["svg.hashsalt"] = "peers"  # the same figures, the same file
     figure = Figure(figsize=(8, 1 + 0.65 * len(peers)), layout="constrained")
     axes = figure.subplots()
     for place, (engine, label) in enumerate(reversed(COLUMNS.items())):
@@ -162,4 +167,4 @@ def draw(results: dict[str, Any], path: Path) -> None:
     axes.set_xlabel(f"images/s with {CLIENTS} clients, {results['machine']['cores']} cores")
     axes.legend(reverse=True)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, metadata={"Date": None})
+    drawing.save(figure, path)

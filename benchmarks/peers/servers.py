@@ -6,6 +6,7 @@ from pathlib import Path
 
 from benchmarks.peers import bodies
 from benchmarks.peers.bodies import Body
+from inference_app.config import Settings
 from inference_app.cpus import available_cpus
 
 HERE = Path(__file__).parent
@@ -38,7 +39,10 @@ class Server:
     path: str = "/predict"
     engines: tuple[str, ...] = ("torch", "openvino", "openvino-pillow")  # see engines/
     batches: tuple[int, ...] = (1,)
-    shapes: tuple[tuple[int, int], ...] = ((1, 2), (2, 1))  # for two cores; (2, 2) never won
+    shapes: tuple[tuple[int, int], ...] = (
+        (1, 2),
+        (2, 1),
+    )  # for two cores; where (2, 2) was tried, it lost
     needs: tuple[str, ...] = ()
     imports_torch: bool = False  # whatever the engine
     environment: dict[str, str] = field(default_factory=dict)
@@ -77,7 +81,7 @@ def _package(engine: str) -> str:
 
 
 _BATCHES = (1, 8)
-_DEFAULT = ((max(available_cpus(), 2), available_cpus()),)  # ours is measured as it comes
+DEFAULT = Tuning(Settings().workers, available_cpus())  # ours is measured as it comes
 _OURS = {"INFERENCE_THREADS": "{THREADS}", "THREADS": "", "MODEL_PATH": "{MODEL_PREPARED}"}
 _APP = "{BIN}/python -m inference_app serve"
 
@@ -91,7 +95,7 @@ SERVERS = (
         f"'{ROOT}/nginx/local.sh' '{{HOME}}/nginx' & wait",
         "gunicorn",
         engines=("openvino",),
-        shapes=_DEFAULT,
+        shapes=((DEFAULT.workers, DEFAULT.threads),),
         needs=("nginx",),
         environment=_OURS,
     ),
@@ -101,7 +105,7 @@ SERVERS = (
         f"exec {_APP}",
         "gunicorn",
         engines=("openvino",),
-        shapes=_DEFAULT,
+        shapes=((DEFAULT.workers, DEFAULT.threads),),
         environment=_OURS,
     ),
     Server(

@@ -138,8 +138,8 @@ def results() -> dict[str, Any]:
         "clients": [1, 16],
         "seconds": 30,
         "peers": {
-            "fast": {"title": "Fast", "engines": fast},
-            "slow": {"title": "Slow", "engines": slow},
+            "fast": {"title": "Fast", "measured": {"seconds": 30}, "engines": fast},
+            "slow": {"title": "Slow", "measured": {"seconds": 20}, "engines": slow},
         },
     }
 
@@ -151,6 +151,10 @@ def test_tables_show_what_was_measured(results: dict[str, Any]) -> None:
     row = "| Fast | fast 1.2 | 2 x 1, batches of 8 | 50.0 | 97.5 | 10 | 21 | 6 | 300 | 1.5 | 280 |"
     assert row in text
     assert "1.0% of the cores, within the 5% allowed" in text
+
+
+def test_tables_say_how_long_each_figure_took(results: dict[str, Any]) -> None:
+    assert "20 to 30 s for each figure" in report.render(results)
 
 
 def test_tables_say_what_was_not_measured_and_why(results: dict[str, Any]) -> None:
