@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from benchmarks import accuracy, flat, growth, limit, models, peak, worker
+from benchmarks import accuracy, cache, flat, growth, limit, models, peak, worker
 from benchmarks.peers import run as peers
 from benchmarks.peers.servers import SERVERS
 
@@ -58,6 +58,12 @@ def measure_growth() -> None:
 def measure_flat() -> None:
     """Measure memory over 20,000 mixed requests."""
     _write("flat", flat.measure(models.random_resnet_50()))
+
+
+@cli.command("cache")
+def measure_cache() -> None:
+    """Measure what a cache of compiled networks would save, and cost."""
+    _write("cache", cache.measure([make() for make in MODELS.values()]))
 
 
 @cli.command("accuracy")
