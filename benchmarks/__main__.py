@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from benchmarks import accuracy, cache, flat, growth, limit, models, peak, worker
+from benchmarks import accuracy, cache, faults, flat, growth, limit, models, overload, peak, worker
 from benchmarks.peers import run as peers
 from benchmarks.peers.servers import SERVERS
 
@@ -55,9 +55,24 @@ def measure_growth() -> None:
 
 
 @cli.command("flat")
-def measure_flat() -> None:
-    """Measure memory over 20,000 mixed requests."""
-    _write("flat", flat.measure(models.random_resnet_50()))
+@click.option("--requests", default=20_000, show_default=True, help="A multiple of 1,000.")
+def measure_flat(requests: int) -> None:
+    """Measure memory, files and threads over many mixed requests."""
+    _write("flat", flat.measure(models.random_resnet_50(), requests))
+
+
+@cli.command("faults")
+def measure_faults() -> None:
+    """Measure what clients see while workers are killed."""
+    _write("faults", faults.measure(models.random_resnet_50(), models.source("resnet-50")))
+
+
+@cli.command("overload")
+@click.option("--seconds", default=60, show_default=True, help="Duration of each load.")
+def measure_overload(seconds: int) -> None:
+    """Measure the stack under one, two and ten times what it can do."""
+    model, source = models.random_resnet_50(), models.source("resnet-50")
+    _write("overload", overload.measure(model, source, seconds))
 
 
 @cli.command("cache")

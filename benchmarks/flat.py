@@ -1,4 +1,4 @@
-"""Whether a worker's memory stays flat: thousands of requests of every kind, good and bad."""
+"""Whether a worker stays as it is: thousands of requests of every kind, good and bad."""
 
 import random
 import urllib.error
@@ -13,7 +13,7 @@ from benchmarks import machine, pictures, processes
 from benchmarks.worker import children, serving, wait_for
 from inference_app.config import Settings
 
-REQUESTS, WARM_UP, EVERY = 20_000, 2_000, 1_000  # the warm-up is the first of all
+SAMPLES, WARM_UP = 20, 2  # a sample is a twentieth of the requests; the first are the warm-up
 CLIENTS, SEED = 8, 0
 # How many of 1,000 requests: the last three kinds are bad, and large pictures few.
 MIX = {
@@ -29,26 +29,39 @@ MIX = {
 }
 
 
-def measure(model: Path) -> dict[str, Any]:
-    """Return MB of PSS of each worker after every EVERY requests, and how much it grew."""
+Outcome = tuple[str, int, int, bytes]  # kind, which of its pictures, status, answer
+
+
+def measure(model: Path, requests: int) -> dict[str, Any]:
+    """Return MB of PSS, files and threads of each worker in twenty samples, and its growth."""
     name, photos = pictures.photos()
     posted, workers, samples = bodies(photos), Settings().workers, []
-    statuses: Counter[tuple[str, int]] = Counter()
+    seen: Counter[Outcome] = Counter()
     with serving(model, workers) as (url, master), ThreadPoolExecutor(CLIENTS) as clients:
         wait_for(f"{url}/readyz")
-        for some in order():
-            statuses.update(clients.map(partial(_post, f"{url}/predict", posted), some))
-            samples.append({pid: processes.pss_mb([pid]) for pid in children(master)})
+        for some in order(requests):
+            seen.update(clients.map(partial(_post, f"{url}/predict", posted), some))
+            samples.append({pid: _sample(pid) for pid in children(master)})
+    pss = [{pid: sample["pss_mb"] for pid, sample in each.items()} for each in samples]
     return {
         "machine": machine.facts(),
         "model": model.name,
         "pictures": name,
         "workers": workers,
-        "requests": REQUESTS,
-        "warm_up": WARM_UP,
-        "statuses": by_kind(statuses),
-        "pss_mb_a_worker": [list(each.values()) for each in samples],
-        "grown_mb_max": grown(samples[WARM_UP // EVERY - 1 :]),
+        "requests": requests,
+        "warm_up": requests * WARM_UP // SAMPLES,
+        "statuses": by_kind(seen),
+        "pictures_answered_in_more_than_one_way": changeable(seen),
+        "a_worker": [list(each.values()) for each in samples],
+        "grown_mb_max": grown(pss[WARM_UP - 1 :]),
+    }
+
+
+def _sample(pid: int) -> dict[str, float]:
+    return {
+        "pss_mb": processes.pss_mb([pid]),
+        "files": len(list(Path(f"/proc/{pid}/fd").iterdir())),
+        "threads": len(list(Path(f"/proc/{pid}/task").iterdir())),
     }
 
 
@@ -62,31 +75,38 @@ def bodies(photos: list[bytes]) -> dict[str, list[bytes]]:
     }
 
 
-def order() -> list[list[tuple[int, str]]]:
-    """Return numbered kinds in the mix's shares, EVERY at a time; the same every time."""
-    kinds = [kind for kind, share in MIX.items() for _ in range(REQUESTS * share // 1000)]
+def order(requests: int) -> list[list[tuple[int, str]]]:
+    """Return numbered kinds in the mix's shares, a sample's at a time; the same every time."""
+    kinds = [kind for kind, share in MIX.items() for _ in range(requests * share // 1000)]
     random.Random(SEED).shuffle(kinds)  # noqa: S311 not for secrets
-    numbered = list(enumerate(kinds))
-    return [numbered[start : start + EVERY] for start in range(0, REQUESTS, EVERY)]
+    numbered, every = list(enumerate(kinds)), requests // SAMPLES
+    return [numbered[start : start + every] for start in range(0, requests, every)]
 
 
-def _post(url: str, posted: dict[str, list[bytes]], numbered: tuple[int, str]) -> tuple[str, int]:
+def _post(url: str, posted: dict[str, list[bytes]], numbered: tuple[int, str]) -> Outcome:
     number, kind = numbered
-    request = urllib.request.Request(url, posted[kind][number % len(posted[kind])])
+    which = number % len(posted[kind])
+    request = urllib.request.Request(url, posted[kind][which])
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:
-            return kind, answer.status
+            return kind, which, answer.status, answer.read()
     except urllib.error.HTTPError as error:
         error.close()
-        return kind, error.code
+        return kind, which, error.code, b""
 
 
-def by_kind(statuses: Counter[tuple[str, int]]) -> dict[str, dict[str, int]]:
+def by_kind(seen: Counter[Outcome]) -> dict[str, dict[str, int]]:
     """Return how often each kind was answered with each status."""
-    found: dict[str, dict[str, int]] = {kind: {} for kind in MIX}
-    for (kind, status), count in sorted(statuses.items()):
-        found[kind][str(status)] = count
-    return found
+    found: dict[str, Counter[str]] = {kind: Counter() for kind in MIX}
+    for (kind, _, status, _), count in seen.items():
+        found[kind][str(status)] += count
+    return {kind: dict(sorted(counts.items())) for kind, counts in found.items()}
+
+
+def changeable(seen: Counter[Outcome]) -> int:
+    """Return how many pictures did not have the same answer every time."""
+    ways = Counter((kind, which) for kind, which, _, _ in seen)
+    return sum(count > 1 for count in ways.values())
 
 
 def grown(samples: list[dict[int, float]]) -> float:

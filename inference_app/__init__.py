@@ -22,6 +22,8 @@ def create_app(
     from flask import Flask
 
     from inference_app import errors, request_log
+    from inference_app.admission import Admission
+    from inference_app.api_keys import ApiKeys
     from inference_app.config import Settings
     from inference_app.health import health
     from inference_app.routes import routes
@@ -32,6 +34,8 @@ def create_app(
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions["settings"] = settings
     app.extensions["classifier"] = classifier
+    app.extensions["api_keys"] = ApiKeys(settings.api_keys_file)
+    app.extensions["admission"] = Admission(settings.threads, settings.deadline)
     request_log.register(app)
     errors.register(app)
     app.register_blueprint(routes)

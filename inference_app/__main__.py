@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from inference_app import __version__, answers, prepared
+from inference_app.api_keys import ApiKeys
 from inference_app.classifier import Classifier
 from inference_app.config import Settings
 from inference_app.errors import RequestError, UserError
@@ -38,7 +39,9 @@ def cli() -> None:
 def serve() -> None:
     """Serve POST /predict with Gunicorn; settings come from the environment (see README.md)."""
     settings = Settings.from_environment()
-    prepared.read(settings.model_path)  # a bad model ends here, not in a loop of dying workers
+    # A bad model or a bad key ends here, not in a loop of dying workers.
+    prepared.read(settings.model_path)
+    ApiKeys(settings.api_keys_file)
     config = Path(__file__).with_name("gunicorn.conf.py")
     command = [sys.executable, "-m", "gunicorn", "--config", str(config)]
     os.execve(sys.executable, command, ALLOCATOR | os.environ)  # noqa: S606

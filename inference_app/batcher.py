@@ -8,6 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from inference_app.admission import Ticket
+from inference_app.errors import DeadlinePassed, RequestError
 from inference_app.timing import Timing
 
 
@@ -23,8 +25,8 @@ class SupportsInfer(Protocol):
 class _Entry:
     """A picture that waits, and later what became of it."""
 
-    def __init__(self, pixels: NDArray[np.uint8]) -> None:
-        self.pixels = pixels
+    def __init__(self, pixels: NDArray[np.uint8], ticket: Ticket) -> None:
+        self.pixels, self.ticket = pixels, ticket
         self.woken = threading.Event()
         self.logits: NDArray[np.float32] | None = None
         self.error: BaseException | None = None
@@ -33,6 +35,13 @@ class _Entry:
     @property
     def done(self) -> bool:
         return self.logits is not None or self.error is not None
+
+    def result(self) -> NDArray[np.float32]:
+        if self.logits is not None:
+            return self.logits
+        if isinstance(self.error, RequestError):
+            raise self.error
+        raise RuntimeError("inference failed") from self.error
 
 
 class Batcher:
@@ -48,22 +57,29 @@ class Batcher:
         self._lock = threading.Lock()  # over the two below
         self._waiting: deque[_Entry] = deque()
         self._busy = False
+        self._running_since: float | None = None
 
-    def infer(self, pixels: NDArray[np.uint8], timing: Timing) -> NDArray[np.float32]:
+    def infer(
+        self, pixels: NDArray[np.uint8], timing: Timing, ticket: Ticket
+    ) -> NDArray[np.float32]:
         """Return the logits, float32 (classes,), of one picture, uint8 (H, W, 3).
 
-        Raises RuntimeError, caused by what the engine raised for its batch.
+        Raises RuntimeError, caused by what the engine raised for its batch; DeadlinePassed, or
+        ClientGone if it was noticed while the picture waited.
         """
-        entry = _Entry(pixels)
-        if not self._leads(entry):
-            entry.woken.wait()
+        entry = _Entry(pixels, ticket)
+        if not self._leads(entry) and not entry.woken.wait(ticket.seconds_left()):
+            self._give_up(entry)
         if not entry.done:
             self._run(self._take())
         timing.add("queue", entry.started - entry.queued)
         timing.add("infer", entry.ended - entry.started)
-        if entry.logits is None:
-            raise RuntimeError("inference failed") from entry.error
-        return entry.logits
+        return entry.result()
+
+    def busy_for(self) -> float:
+        """Return for how many seconds the batch that runs now has been running, or 0."""
+        since = self._running_since
+        return 0.0 if since is None else time.perf_counter() - since
 
     def _leads(self, entry: _Entry) -> bool:
         with self._lock:
@@ -71,29 +87,51 @@ class Batcher:
             was_busy, self._busy = self._busy, True
             return not was_busy
 
-    def _take(self) -> list[_Entry]:
-        """Take the first that wait: a batch of the largest size that they fill."""
+    def _give_up(self, entry: _Entry) -> None:
+        """End an entry's waiting at its deadline; what its batch may yet yield is lost."""
         with self._lock:
-            count = max(size for size in self._engine.batch_sizes if size <= len(self._waiting))
-            return [self._waiting.popleft() for _ in range(count)]
+            entry.error = entry.error or DeadlinePassed()
+            if entry in self._waiting:
+                self._waiting.remove(entry)
+                if entry.woken.is_set():  # just now: the lead is passed on
+                    self._elect()
+
+    def _take(self) -> list[_Entry]:
+        """Take the first that are still wanted: a batch of the largest size that they fill."""
+        wanted: list[_Entry] = []
+        with self._lock:
+            while self._waiting and len(wanted) < max(self._engine.batch_sizes):
+                entry = self._waiting.popleft()
+                entry.error = entry.ticket.problem()
+                if entry.error is None:
+                    wanted.append(entry)
+                else:
+                    entry.woken.set()
+            count = max(
+                (size for size in self._engine.batch_sizes if size <= len(wanted)), default=0
+            )
+            self._waiting.extendleft(reversed(wanted[count:]))
+        return wanted[:count]
 
     def _run(self, batch: list[_Entry]) -> None:
-        started = time.perf_counter()
+        self._running_since = started = time.perf_counter()
         try:
-            logits = self._engine.infer(np.stack([entry.pixels for entry in batch]))
+            logits = (
+                self._engine.infer(np.stack([entry.pixels for entry in batch])) if batch else ()
+            )
             for entry, its_logits in zip(batch, logits, strict=True):
                 entry.logits = its_logits
         except BaseException as error:  # noqa: BLE001 whatever it is, nobody may wait for ever
             for entry in batch:
                 entry.logits, entry.error = None, error
-        ended = time.perf_counter()
-        self._wake_next()
+        ended, self._running_since = time.perf_counter(), None
+        with self._lock:
+            self._elect()
         for entry in batch:
             entry.started, entry.ended = started, ended
             entry.woken.set()
 
-    def _wake_next(self) -> None:
-        with self._lock:
-            self._busy = bool(self._waiting)
-            if self._busy:
-                self._waiting[0].woken.set()
+    def _elect(self) -> None:
+        self._busy = bool(self._waiting)
+        if self._busy:
+            self._waiting[0].woken.set()

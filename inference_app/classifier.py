@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference_app import image, prepared
+from inference_app.admission import Ticket
 from inference_app.batcher import Batcher, SupportsInfer
 from inference_app.config import Settings
 from inference_app.cpus import available_cpus
@@ -52,24 +53,33 @@ class Classifier:
         model = prepared.read(settings.model_path)
         return cls(model, Engine(model, settings.inference_threads), settings)
 
-    def classify(self, data: bytes, top_k: int, timing: Timing) -> list[Prediction]:
+    def classify(
+        self, data: bytes, top_k: int, timing: Timing, ticket: Ticket | None = None
+    ) -> list[Prediction]:
         """Return the `top_k` likeliest classes of a picture, the likeliest first.
 
-        Raises the RequestErrors of `image.decode`.
+        Raises the RequestErrors of `image.decode`, DeadlinePassed and ClientGone.
         """
-        with self._decoder(timing), timing.stage("decode"):
+        ticket = ticket or Ticket()
+        with self._decoder(timing, ticket), timing.stage("decode"):
             pixels = image.decode(data, self.model.preprocessing, self._settings)
-        logits = self._batcher.infer(pixels, timing)
+        logits = self._batcher.infer(pixels, timing, ticket)
         return likeliest(logits, self.model.labels, top_k)
 
+    def busy_for(self) -> float:
+        """Return for how many seconds the batch that runs now has been running, or 0."""
+        return self._batcher.busy_for()
+
     @contextmanager
-    def _decoder(self, timing: Timing) -> Iterator[None]:
+    def _decoder(self, timing: Timing, ticket: Ticket) -> Iterator[None]:
         with timing.stage("queue"):
-            self._decoders.acquire()
+            free = self._decoders.acquire(timeout=ticket.seconds_left())
         try:
+            ticket.check()
             yield
         finally:
-            self._decoders.release()
+            if free:
+                self._decoders.release()
 
 
 def likeliest(logits: NDArray[np.float32], labels: Sequence[Label], top_k: int) -> list[Prediction]:

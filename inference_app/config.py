@@ -36,6 +36,14 @@ def folder(text: str) -> Path:
     return path
 
 
+def file(text: str) -> Path:
+    """Parse the path of a file; it raises ValueError if there is none."""
+    path = Path(text).expanduser()
+    if not path.is_file():
+        raise ValueError("a file that exists")
+    return path
+
+
 def formats(text: str) -> tuple[str, ...]:
     """Parse a comma-separated list of picture formats; it raises ValueError for unknown ones."""
     names = tuple(name.strip().upper() for name in text.split(",") if name.strip())
@@ -78,7 +86,17 @@ class Settings:
         whole(1, 256),
         "Worker processes, each with a copy of the model. Default: the CPUs it may use, 2 to 8.",
     )
-    threads: int = _setting(8, whole(1, 256), "Requests that one worker handles at a time.")
+    threads: int = _setting(
+        128,
+        whole(1, 1024),
+        "Requests that one worker has at a time: three quarters may wait for their answer, the "
+        "rest are refused or ask for its health.",
+    )
+    deadline: int = _setting(
+        10,
+        whole(1, 600),
+        "Seconds until an answer, or a 504; who would wait longer than half of them gets a 503.",
+    )
     inference_threads: int = _setting(
         available_cpus,
         whole(1, 256),
@@ -98,6 +116,9 @@ class Settings:
         ("JPEG", "PNG", "WEBP"),
         formats,
         "Formats accepted, out of " + ",".join(KNOWN_FORMATS) + ". Default: JPEG,PNG,WEBP.",
+    )
+    api_keys_file: Path | None = _setting(
+        None, file, "File of API keys, a line each; without one, everybody may ask."
     )
     graceful_timeout: int = _setting(
         25, whole(1, 3600), "Seconds that work in flight may take to end when a worker is stopped."

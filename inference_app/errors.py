@@ -6,13 +6,19 @@ UserError                     a message for whoever started the program, one lin
 └── PrepareError              a model cannot be prepared
 RequestError                  a message for the client, with a status
 ├── BadRequest           400
+├── Unauthorized         401  with WWW-Authenticate
 ├── TooLarge             413  too many bytes, pixels, scans or pictures
 ├── UnsupportedPicture   415  not a picture, or of a kind that is not accepted
 ├── DamagedPicture       422
-└── NotReady             503  with Retry-After
+├── ClientGone           499  as NGINX logs it: nobody is there to read it
+├── NotReady             503  with Retry-After
+├── Saturated            503  with Retry-After
+└── DeadlinePassed       504
 """
 
 import logging
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
 from flask import Flask, Response, g, jsonify, request
@@ -42,13 +48,24 @@ class RequestError(Exception):
 
     status: ClassVar[int]
     type: ClassVar[str]
-    retry_after: ClassVar[int | None] = None
+    headers: Mapping[str, str] = MappingProxyType({})  # of the answer
 
 
 class BadRequest(RequestError):
     """The request holds no picture where one is looked for, or a bad parameter."""
 
     status, type = 400, "bad_request"
+
+
+class Unauthorized(RequestError):
+    """The server wants an API key, and the request has none that it knows."""
+
+    status, type = 401, "unauthorized"
+    headers: Mapping[str, str] = MappingProxyType({"WWW-Authenticate": "Bearer"})
+
+    def __init__(self) -> None:
+        """Say how a key is sent."""
+        super().__init__("This server wants an API key: send it as Authorization: Bearer KEY.")
 
 
 class TooLarge(RequestError):
@@ -69,10 +86,42 @@ class DamagedPicture(RequestError):
     status, type = 422, "damaged_picture"
 
 
+class ClientGone(RequestError):
+    """The client closed the connection while its request waited."""
+
+    status, type = 499, "client_gone"
+
+    def __init__(self) -> None:
+        """Say it to the log."""
+        super().__init__("The client closed the connection.")
+
+
 class NotReady(RequestError):
     """The model has not answered its warm-up yet."""
 
-    status, type, retry_after = 503, "not_ready", 1
+    status, type = 503, "not_ready"
+    headers: Mapping[str, str] = MappingProxyType({"Retry-After": "1"})
+
+
+class Saturated(RequestError):
+    """More requests wait already than can be answered in time."""
+
+    status, type = 503, "saturated"
+
+    def __init__(self, seconds: int) -> None:
+        """Take the seconds after which those that wait now will have been answered."""
+        super().__init__("The server is busy. Wait, then send it again.")
+        self.headers = {"Retry-After": str(max(1, seconds))}
+
+
+class DeadlinePassed(RequestError):
+    """The request was let in, and could not be answered in time."""
+
+    status, type = 504, "timeout"
+
+    def __init__(self) -> None:
+        """Say what NGINX says when it gives up waiting."""
+        super().__init__("The server did not answer in time. Send it again.")
 
 
 def error_answer(status: int, type_: str, message: str) -> Response:
@@ -93,8 +142,7 @@ def register(app: Flask) -> None:
 
 def _request_error(error: RequestError) -> Response:
     answer = error_answer(error.status, error.type, str(error))
-    if error.retry_after is not None:
-        answer.headers["Retry-After"] = str(error.retry_after)
+    answer.headers.update(error.headers)
     return answer
 
 

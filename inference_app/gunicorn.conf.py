@@ -10,6 +10,7 @@ from inference_app.classifier import Classifier
 from inference_app.config import Settings
 from inference_app.cpus import cpus_of_worker
 from inference_app.request_log import logging_config
+from inference_app.watchdog import watch
 
 settings = Settings.from_environment()
 
@@ -55,7 +56,8 @@ def post_worker_init(worker: Worker) -> None:
     handle requests start later and keep to the worker's own.
     """
     app: Flask = worker.wsgi
-    app.extensions["classifier"] = Classifier.load(app.extensions["settings"])
+    app.extensions["classifier"] = classifier = Classifier.load(settings)
+    watch(worker, classifier.busy_for, settings.deadline)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cpus_of_worker(worker.slot, settings.workers))
     worker.log.info("worker ready")

@@ -13,6 +13,14 @@ from inference_app.timing import Timing
 
 log = logging.getLogger("inference_app.request")
 
+# An answer is data: nothing for a browser to guess at, run, frame or keep.
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
 # What a client may choose as its id: nothing that could break a log line or a header.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -71,7 +79,8 @@ def _begin() -> None:
 def _end(answer: Response) -> Response:
     answer.headers["X-Request-ID"] = g.request_id
     answer.headers["Server-Timing"] = g.timing.header()
-    answer.headers["X-Content-Type-Options"] = "nosniff"
+    for name, value in SECURITY_HEADERS.items():
+        answer.headers.setdefault(name, value)
     level = logging.DEBUG if request.path in ("/livez", "/readyz") else logging.INFO
     log.log(level, "request", extra={"fields": _fields(answer)})
     return answer

@@ -3,9 +3,12 @@
 A picture's journey is `classify_upload`; the routes differ only in how they word the answer.
 """
 
+from functools import partial
+
 from flask import Blueprint, Response, current_app, g, jsonify, request
 
 from inference_app import answers, health
+from inference_app.admission import Admission, has_gone
 from inference_app.classifier import Prediction
 from inference_app.config import Settings
 from inference_app.errors import BadRequest
@@ -44,14 +47,19 @@ def predict_class() -> Response:
 
 
 def classify_upload() -> tuple[Upload, Results]:
-    """Take a request's pictures through the whole journey: read, decode, infer, top-k."""
+    """Take a request's pictures through the whole journey: admit, read, decode, infer, top-k."""
+    current_app.extensions["api_keys"].check(request)
     classifier = health.ready_classifier()
     settings: Settings = current_app.extensions["settings"]
+    admission: Admission = current_app.extensions["admission"]
     top_k = _top_k()
-    with g.timing.stage("read"):
-        upload = read_upload(request, settings.max_pictures)
-    g.pictures = len(upload.pictures)
-    return upload, [classifier.classify(data, top_k, g.timing) for data in upload.pictures]
+    with admission.enter(partial(has_gone, request.environ.get("gunicorn.socket"))) as ticket:
+        with g.timing.stage("read"):
+            upload = read_upload(request, settings.max_pictures)
+        g.pictures = len(upload.pictures)
+        return upload, [
+            classifier.classify(data, top_k, g.timing, ticket) for data in upload.pictures
+        ]
 
 
 def _answer(results: Results, word: answers.Wording) -> Response:

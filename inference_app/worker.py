@@ -1,9 +1,13 @@
 """Gunicorn's gthread worker, but one that leaves no request half answered and nobody waiting."""
 
 import socket
+import sys
+import time
 from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
+
+DRAIN_SECONDS = 5  # NGINX has the whole of a request before it sends any
 
 
 class Outbox:
@@ -37,6 +41,9 @@ class Worker(ThreadWorker):  # type: ignore[misc] # Gunicorn has no type hints
         connection, conn.sock = conn.sock, Outbox(conn.sock)
         try:
             keep_alive: bool = super().handle_request(req, conn)
+            # Who is refused early is still sending; to close on that would reset the connection,
+            # and the answer would be lost.
+            conn.parser.finish_body(time.monotonic() + DRAIN_SECONDS, max_bytes=sys.maxsize)
             conn.sock.flush()
             return keep_alive
         finally:

@@ -37,7 +37,8 @@ def settings_table() -> list[tuple[str, str, str]]:
     """Return name, default (empty where it depends on the machine) and help of each setting."""
     table = []
     for row in fields(Settings):
-        default = "" if row.default is MISSING or isinstance(row.default, Path) else row.default
+        known = row.default is not MISSING and not isinstance(row.default, Path | None)
+        default = row.default if known else ""
         text = ",".join(default) if isinstance(default, tuple) else str(default)
         table.append((row.name.upper(), text, row.metadata["help"]))
     return table

@@ -96,14 +96,16 @@ def receive(connection: socket.socket) -> bytes:
 
 
 @contextmanager
-def serving(folder: Path, **settings: str | Path) -> Iterator[Server]:
+def serving(
+    folder: Path, module: str = "inference_app", **settings: str | Path
+) -> Iterator[Server]:
     """Serve with two workers while the `with` lasts; the server writes to files in `folder`."""
     port = free_port()
     stdout, stderr = folder / "stdout", folder / "stderr"
     settings = {"PORT": str(port), "WORKERS": "2", **settings}
     with stdout.open("wb") as out, stderr.open("wb") as err:
         process = subprocess.Popen(
-            [sys.executable, "-m", "inference_app", "serve"],
+            [sys.executable, "-m", module, "serve"],
             env=environment(**settings),
             cwd=folder,
             stdin=subprocess.DEVNULL,

@@ -1,13 +1,17 @@
 """Requests that come together are answered together, each with its own."""
 
+import math
 import threading
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from inference_app.batcher import Batcher
+from inference_app.admission import Ticket
+from inference_app.batcher import Batcher, _Entry
+from inference_app.errors import ClientGone, DeadlinePassed
 from inference_app.timing import Timing
 from tests.server import wait_until
 
@@ -25,6 +29,11 @@ class Echo:
         self.gate.set()
         self.error: Exception | None = None
         self.lost = 0
+
+    def hold_up_next(self) -> None:
+        """Let the batch that runs end, and hold up the one after it."""
+        gate, self.gate = self.gate, threading.Event()
+        gate.set()
 
     def infer(self, pixels: Pixels) -> NDArray[np.float32]:
         """Return one logit for each picture."""
@@ -45,10 +54,10 @@ def held_up(
 ) -> list["Future[NDArray[np.float32]]"]:
     """Send pictures 0 to `count` - 1; the first is held up in the engine, the others wait."""
     echo.gate.clear()
-    answers = [pool.submit(batcher.infer, picture(0), Timing())]
+    answers = [pool.submit(batcher.infer, picture(0), Timing(), Ticket())]
     wait_until(lambda: echo.sizes == [1], "the first is in the engine")
     for level in range(1, count):
-        answers.append(pool.submit(batcher.infer, picture(level), Timing()))
+        answers.append(pool.submit(batcher.infer, picture(level), Timing(), Ticket()))
         wait_until(lambda level=level: len(batcher._waiting) == level, "it waits")  # type: ignore[misc]
     return answers
 
@@ -56,7 +65,7 @@ def held_up(
 def test_alone_a_picture_goes_straight_through() -> None:
     echo = Echo()
     timing = Timing()
-    assert Batcher(echo).infer(picture(7), timing) == [7]
+    assert Batcher(echo).infer(picture(7), timing, Ticket()) == [7]
     assert echo.sizes == [1]
     assert list(timing.stages) == ["queue", "infer"]
 
@@ -79,7 +88,7 @@ def test_after_a_batch_the_engine_is_free_again() -> None:
         echo.gate.set()
         for answer in answers:
             answer.result(30)
-    assert batcher.infer(picture(9), Timing()) == [9]
+    assert batcher.infer(picture(9), Timing(), Ticket()) == [9]
     assert echo.sizes == [1, 2, 1]
 
 
@@ -95,19 +104,99 @@ def test_a_failure_reaches_all_of_its_batch_and_no_other() -> None:
                 answer.result(30)
             assert raised.value.__cause__ is echo.error
     echo.error = None
-    assert batcher.infer(picture(5), Timing()) == [5]
+    assert batcher.infer(picture(5), Timing(), Ticket()) == [5]
 
 
 def test_an_answer_too_few_is_a_failure_and_not_somebody_elses_answer() -> None:
     echo = Echo()
     echo.lost = 1
     with pytest.raises(RuntimeError, match="inference failed"):
-        Batcher(echo).infer(picture(5), Timing())
+        Batcher(echo).infer(picture(5), Timing(), Ticket())
 
 
 def test_under_load_nobody_is_forgotten() -> None:
     batcher = Batcher(Echo())
     with ThreadPoolExecutor(16) as pool:
         levels = [level % 256 for level in range(2000)]
-        answers = pool.map(lambda level: batcher.infer(picture(level), Timing())[0], levels)
+        answers = pool.map(
+            lambda level: batcher.infer(picture(level), Timing(), Ticket())[0], levels
+        )
         assert list(answers) == levels
+
+
+def test_waiting_ends_at_the_deadline_and_the_others_go_on() -> None:
+    echo = Echo()
+    batcher = Batcher(echo)
+    with ThreadPoolExecutor(3) as pool:
+        first, second = held_up(echo, batcher, pool, 2)
+        late = pool.submit(batcher.infer, picture(9), Timing(), Ticket(time.monotonic() + 0.05))
+        with pytest.raises(DeadlinePassed):
+            late.result(30)
+        echo.gate.set()
+        assert [first.result(30)[0], second.result(30)[0]] == [0, 1]
+    assert echo.sizes == [1, 1]
+
+
+def test_a_batch_that_takes_too_long_ends_the_waiting_of_those_in_it() -> None:
+    echo = Echo()
+    batcher = Batcher(echo)
+    with ThreadPoolExecutor(3) as pool:
+        first, _ = held_up(echo, batcher, pool, 2)
+        second = pool.submit(batcher.infer, picture(2), Timing(), Ticket(time.monotonic() + 0.5))
+        wait_until(lambda: len(batcher._waiting) == 2, "it waits")
+        echo.hold_up_next()
+        assert first.result(30) == [0]
+        with pytest.raises(DeadlinePassed):
+            second.result(30)
+        echo.gate.set()
+    assert echo.sizes == [1, 2]
+    assert batcher.infer(picture(5), Timing(), Ticket()) == [5]
+
+
+def test_whose_client_has_gone_is_left_out() -> None:
+    echo = Echo()
+    batcher = Batcher(echo)
+    with ThreadPoolExecutor(4) as pool:
+        first, second = held_up(echo, batcher, pool, 2)
+        gone = pool.submit(batcher.infer, picture(9), Timing(), Ticket(math.inf, lambda: True))
+        wait_until(lambda: len(batcher._waiting) == 2, "it waits")
+        third = pool.submit(batcher.infer, picture(3), Timing(), Ticket())
+        wait_until(lambda: len(batcher._waiting) == 3, "it waits")
+        echo.gate.set()
+        assert [each.result(30) for each in (first, second, third)] == [[0], [1], [3]]
+        with pytest.raises(ClientGone):
+            gone.result(30)
+    assert echo.sizes == [1, 2]
+
+
+def test_who_leads_without_being_wanted_leaves_the_engine_free() -> None:
+    echo = Echo()
+    batcher = Batcher(echo)
+    with pytest.raises(ClientGone):
+        batcher.infer(picture(1), Timing(), Ticket(math.inf, lambda: True))
+    assert batcher.infer(picture(2), Timing(), Ticket()) == [2]
+    assert echo.sizes == [1]
+
+
+def test_the_lead_is_passed_on_by_who_gives_up_just_then() -> None:
+    batcher = Batcher(Echo())
+    batcher._busy = True
+    late, next_ = (_Entry(picture(level), Ticket()) for level in (1, 2))
+    batcher._waiting.extend([late, next_])
+    batcher._elect()
+    batcher._give_up(late)
+    assert isinstance(late.error, DeadlinePassed)
+    assert next_.woken.is_set()
+    assert batcher._busy
+
+
+def test_it_tells_how_long_the_engine_has_been_busy() -> None:
+    echo = Echo()
+    batcher = Batcher(echo)
+    assert batcher.busy_for() == 0
+    with ThreadPoolExecutor(1) as pool:
+        (answer,) = held_up(echo, batcher, pool, 1)
+        wait_until(lambda: batcher.busy_for() > 0.05, "time passes")
+        echo.gate.set()
+        answer.result(30)
+    assert batcher.busy_for() == 0

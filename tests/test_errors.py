@@ -14,11 +14,15 @@ from inference_app.config import Settings
 SECRET = "/etc/secret/path"  # noqa: S105 what no client may see
 
 REQUEST_ERRORS = [
-    (errors.BadRequest, 400, "bad_request"),
-    (errors.TooLarge, 413, "too_large"),
-    (errors.UnsupportedPicture, 415, "unsupported_picture"),
-    (errors.DamagedPicture, 422, "damaged_picture"),
-    (errors.NotReady, 503, "not_ready"),
+    (errors.BadRequest("What to do."), 400, "bad_request"),
+    (errors.Unauthorized(), 401, "unauthorized"),
+    (errors.TooLarge("What to do."), 413, "too_large"),
+    (errors.UnsupportedPicture("What to do."), 415, "unsupported_picture"),
+    (errors.DamagedPicture("What to do."), 422, "damaged_picture"),
+    (errors.ClientGone(), 499, "client_gone"),
+    (errors.NotReady("What to do."), 503, "not_ready"),
+    (errors.Saturated(3), 503, "saturated"),
+    (errors.DeadlinePassed(), 504, "timeout"),
 ]
 
 
@@ -32,28 +36,35 @@ def raising(app: Flask, error: Exception) -> FlaskClient:
     return app.test_client()
 
 
-@pytest.mark.parametrize(("kind", "status", "name"), REQUEST_ERRORS)
+@pytest.mark.parametrize(("error", "status", "name"), REQUEST_ERRORS)
 def test_a_request_error_is_answered_with_its_status(
-    app: Flask, kind: type[errors.RequestError], status: int, name: str
+    app: Flask, error: errors.RequestError, status: int, name: str
 ) -> None:
-    answer = raising(app, kind("What to do.")).get("/fail", headers={"X-Request-ID": "abc"})
+    answer = raising(app, error).get("/fail", headers={"X-Request-ID": "abc"})
     assert answer.status_code == status
     assert answer.json == {
         "success": False,
-        "error": {"type": name, "message": "What to do.", "request_id": "abc"},
+        "error": {"type": name, "message": str(error), "request_id": "abc"},
     }
 
 
 def test_every_request_error_is_in_the_table() -> None:
-    assert {kind for kind, _, _ in REQUEST_ERRORS} == set(errors.RequestError.__subclasses__())
+    assert {type(error) for error, _, _ in REQUEST_ERRORS} == set(
+        errors.RequestError.__subclasses__()
+    )
 
 
-@pytest.mark.parametrize(("kind", "status", "name"), REQUEST_ERRORS)
+@pytest.mark.parametrize(("error", "status", "name"), REQUEST_ERRORS)
 def test_only_what_passes_says_when_to_come_back(
-    app: Flask, kind: type[errors.RequestError], status: int, name: str
+    app: Flask, error: errors.RequestError, status: int, name: str
 ) -> None:
-    answer = raising(app, kind("Wait.")).get("/fail")
-    assert answer.headers.get("Retry-After") == ("1" if status == 503 else None)
+    seconds = {"not_ready": "1", "saturated": "3"}.get(name)
+    assert raising(app, error).get("/fail").headers.get("Retry-After") == seconds
+
+
+def test_who_has_no_key_is_told_the_scheme(app: Flask) -> None:
+    answer = raising(app, errors.Unauthorized()).get("/fail")
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
 @pytest.mark.parametrize("error", [RuntimeError(SECRET), OSError(SECRET), KeyError(SECRET)])

@@ -132,3 +132,11 @@ def test_only_a_stopping_worker_closes_its_listeners(alive: bool) -> None:
         worker.nr_conns, worker._accepting = 0, True
         worker.set_accept_enabled(False)
         assert (listener.fileno() == -1) is not alive
+
+
+def test_who_is_refused_while_still_sending_reads_the_answer(tmp_path: Path) -> None:
+    body = bytes(20_000_000)
+    with serving(tmp_path) as server:
+        head = b"POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body)
+        answer = server.send(head + body)
+    assert answer.startswith(b"HTTP/1.1 404")

@@ -56,10 +56,15 @@ class Running:
     first_answer: str
     start_s: float
 
+    @property
+    def content_type(self) -> str:
+        """The Content-Type of what it is posted."""
+        return bodies.content_type(self.server.body)
+
     def load(self, clients: int, seconds: int, kind: str = PHOTOS) -> wrk.Load:
         """Load it with so many clients, then wait until it has nothing left to do."""
-        content_type = bodies.content_type(self.server.body)
-        load = wrk.run(self.url, self.home / kind / bodies.LISTING, content_type, clients, seconds)
+        listing = self.home / kind / bodies.LISTING
+        load = wrk.run(self.url, listing, self.content_type, clients, seconds)
         processes.settle(self.process.pid, self.mark)
         return load
 

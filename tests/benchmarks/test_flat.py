@@ -8,24 +8,29 @@ from PIL import Image
 
 from benchmarks import flat, pictures
 
+SEEN = {
+    ("PNG", 0, 200, b"a"): 7,
+    ("PNG", 1, 200, b"b"): 2,
+    ("PNG", 1, 200, b"c"): 1,
+    ("empty body", 0, 400, b""): 2,
+}
 BAD = ("truncated JPEG", "not a picture", "empty body")
 
 
 def test_mix_has_the_promised_shares() -> None:
-    counts = Counter(kind for some in flat.order() for _, kind in some)
-    assert counts.total() == flat.REQUESTS
-    assert sum(counts[kind] for kind in BAD) == flat.REQUESTS // 20
-    assert counts["12 MP JPEG"] + counts["12 MP progressive JPEG"] == flat.REQUESTS // 100
+    counts = Counter(kind for some in flat.order(20_000) for _, kind in some)
+    assert counts.total() == 20_000
+    assert sum(counts[kind] for kind in BAD) == 1000
+    assert counts["12 MP JPEG"] + counts["12 MP progressive JPEG"] == 200
 
 
 def test_order_is_random_and_the_same_every_time() -> None:
-    assert flat.order() == flat.order()
-    assert all(len({kind for _, kind in some}) > 5 for some in flat.order())
+    assert flat.order(20_000) == flat.order(20_000)
+    assert all(len({kind for _, kind in some}) > 5 for some in flat.order(20_000))
 
 
-def test_samples_are_evenly_spaced_and_the_warm_up_ends_at_one() -> None:
-    assert {len(some) for some in flat.order()} == {flat.EVERY}
-    assert flat.WARM_UP % flat.EVERY == 0
+def test_samples_are_evenly_spaced() -> None:
+    assert [len(some) for some in flat.order(3000)] == [150] * flat.SAMPLES
 
 
 def test_every_kind_has_bodies_and_the_bad_are_bad() -> None:
@@ -47,5 +52,9 @@ def test_growth_of_a_worker_that_died_is_none() -> None:
 
 
 def test_statuses_are_counted_by_kind() -> None:
-    found = flat.by_kind(Counter({("PNG", 200): 7, ("empty body", 400): 2}))
-    assert (found["PNG"], found["empty body"], found["photo"]) == ({"200": 7}, {"400": 2}, {})
+    found = flat.by_kind(Counter(SEEN))
+    assert (found["PNG"], found["empty body"], found["photo"]) == ({"200": 10}, {"400": 2}, {})
+
+
+def test_pictures_with_two_answers_are_counted() -> None:
+    assert flat.changeable(Counter(SEEN)) == 1

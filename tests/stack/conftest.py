@@ -1,11 +1,9 @@
 """Running stacks: a copy of the working tree, started as a user starts it."""
 
-import os
 import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,33 +11,8 @@ import requests
 
 from tests.conftest import REPO
 from tests.server import free_port, wait_until
-
-
-@dataclass(frozen=True)
-class Stack:
-    """A running stack: where it listens, the checkout it runs from, what it printed."""
-
-    url: str
-    checkout: Path
-    output: Path
-    environment: dict[str, str]
-    process: subprocess.Popen[bytes] | None = None
-
-
-def clean_environment(**settings: str) -> dict[str, str]:
-    """Return this process's environment without settings of the service, plus `settings`."""
-    own = (REPO / ".env.example").read_text().splitlines()
-    names = {line.split("=")[0] for line in own if "=" in line and not line.startswith("#")}
-    names |= {"MODEL_PATH", "PORT", "HOST", "VIRTUAL_ENV", "VENV"}
-    return {name: value for name, value in os.environ.items() if name not in names} | settings
-
-
-def answers(url: str) -> bool:
-    """Return whether a server at `url` says that it is ready."""
-    try:
-        return requests.get(f"{url}/readyz", timeout=5).ok
-    except requests.RequestException:
-        return False
+from tests.stack.docker import PROJECT, compose, docker, run_docker
+from tests.stack.running import Stack, clean_environment
 
 
 @pytest.fixture(scope="session")
@@ -100,6 +73,42 @@ def start_local(make_checkout: Callable[[], Path]) -> Iterator[Callable[..., Sta
 def local(start_local: Callable[..., Stack]) -> Stack:
     """Return the stack that ./run_local.sh starts with its defaults."""
     return start_local()
+
+
+@pytest.fixture(scope="session")
+def stack(make_checkout: Callable[[], Path]) -> Iterator[Stack]:
+    """Start ./run_docker.sh with the bundled model."""
+    checkout, port = make_checkout(), str(free_port())
+    run = run_docker(checkout, MODEL_ID="bundled", HTTP_PORT=port)
+    output = checkout / "run_docker.log"
+    output.write_text(run.stdout + run.stderr)
+    environment = clean_environment(
+        COMPOSE_PROJECT_NAME=PROJECT, IMAGE_TAG="test", MODEL_ID="bundled", HTTP_PORT=port
+    )
+    stack = Stack(f"http://127.0.0.1:{port}", checkout, output, environment)
+    assert run.returncode == 0, output.read_text()
+    yield stack
+    compose(stack, "down", "--volumes")
+
+
+@pytest.fixture
+def registry() -> Iterator[str]:
+    """Run a registry; return its address."""
+    port = free_port()
+    container = docker("run", "--detach", "-p", f"127.0.0.1:{port}:5000", "registry:2")
+    try:
+        url = f"http://127.0.0.1:{port}/v2/"
+        wait_until(lambda: _ok(url), lambda: docker("logs", container), within=60)
+        yield f"127.0.0.1:{port}"
+    finally:
+        docker("rm", "--force", "--volumes", container)
+
+
+def _ok(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=5).ok
+    except requests.RequestException:
+        return False
 
 
 @pytest.fixture

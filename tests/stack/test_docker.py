@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,62 +16,13 @@ from PIL import Image
 from tests.conftest import ESPRESSO, encode
 from tests.contracts import CONTRACTS, Contract
 from tests.server import free_port, wait_until
-from tests.stack.conftest import Stack, answers, clean_environment
+from tests.stack.docker import PROJECT, compose, docker, inspect, needs_docker, run_docker
 from tests.stack.load import Load
+from tests.stack.running import Stack, answers, clean_environment
 
-needs_docker = pytest.mark.skipif(
-    subprocess.run(["docker", "info"], capture_output=True).returncode != 0,
-    reason="no Docker Engine answers on this machine",
-)
 pytestmark = needs_docker
 
-PROJECT = "inference-test"
 MB = 1_000_000
-
-
-def docker(*arguments: str, environment: dict[str, str] | None = None, **options: Any) -> str:
-    """Run a docker command; return what it printed, fail with what it complained of."""
-    run = subprocess.run(
-        ["docker", *arguments], env=environment, capture_output=True, text=True, **options
-    )
-    assert run.returncode == 0, run.stderr
-    return str(run.stdout).strip()
-
-
-def compose(stack: Stack, *arguments: str) -> str:
-    """Run a docker compose command on a stack."""
-    return docker("compose", *arguments, environment=stack.environment, cwd=stack.checkout)
-
-
-def inspect(stack: Stack, service: str) -> dict[str, Any]:
-    """Return what Docker knows of a service's first container."""
-    identifier = compose(stack, "ps", "--quiet", service).splitlines()[0]
-    facts: dict[str, Any] = json.loads(docker("inspect", identifier))[0]
-    return facts
-
-
-def run_docker(checkout: Path, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Run ./run_docker.sh as a project of its own, beside any other on this machine."""
-    environment = clean_environment(COMPOSE_PROJECT_NAME=PROJECT, IMAGE_TAG="test", **settings)
-    return subprocess.run(
-        ["./run_docker.sh"], cwd=checkout, env=environment, capture_output=True, text=True
-    )
-
-
-@pytest.fixture(scope="module")
-def stack(make_checkout: Callable[[], Path]) -> Iterator[Stack]:
-    """Start ./run_docker.sh with the bundled model."""
-    checkout, port = make_checkout(), str(free_port())
-    run = run_docker(checkout, MODEL_ID="bundled", HTTP_PORT=port)
-    output = checkout / "run_docker.log"
-    output.write_text(run.stdout + run.stderr)
-    environment = clean_environment(
-        COMPOSE_PROJECT_NAME=PROJECT, IMAGE_TAG="test", MODEL_ID="bundled", HTTP_PORT=port
-    )
-    stack = Stack(f"http://127.0.0.1:{port}", checkout, output, environment)
-    assert run.returncode == 0, output.read_text()
-    yield stack
-    compose(stack, "down", "--volumes")
 
 
 def test_it_says_where_it_is_and_how_to_stop_it(stack: Stack) -> None:
@@ -189,26 +139,6 @@ def test_an_image_goes_through_save_and_load_and_runs_alone(stack: Stack, tmp_pa
     finally:
         docker("rm", "--force", container)
         docker("rmi", "inference_app:moved")
-
-
-@pytest.fixture
-def registry() -> Iterator[str]:
-    """Run a registry; return its address."""
-    port = free_port()
-    container = docker("run", "--detach", "-p", f"127.0.0.1:{port}:5000", "registry:2")
-    try:
-        url = f"http://127.0.0.1:{port}/v2/"
-        wait_until(lambda: _ok(url), lambda: docker("logs", container), within=60)
-        yield f"127.0.0.1:{port}"
-    finally:
-        docker("rm", "--force", "--volumes", container)
-
-
-def _ok(url: str) -> bool:
-    try:
-        return requests.get(url, timeout=5).ok
-    except requests.RequestException:
-        return False
 
 
 def test_images_are_pushed_and_pulled(stack: Stack, registry: str) -> None:

@@ -15,8 +15,8 @@ import requests
 from tests.conftest import ESPRESSO
 from tests.contracts import CONTRACTS, Contract
 from tests.server import free_port, wait_until
-from tests.stack.conftest import Stack, answers, clean_environment
 from tests.stack.load import Load
+from tests.stack.running import Stack, answers, clean_environment
 
 Start = Callable[..., Stack]
 

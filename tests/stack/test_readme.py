@@ -9,10 +9,8 @@ import pytest
 from tests.conftest import ESPRESSO
 from tests.readme import commands
 from tests.server import free_port
-from tests.stack.conftest import Stack, clean_environment
-from tests.stack.test_docker import needs_docker, registry
-
-__all__ = ["registry"]
+from tests.stack.docker import needs_docker
+from tests.stack.running import Stack, clean_environment
 
 
 def run(line: str, folder: Path, environment: dict[str, str]) -> str:

@@ -1,0 +1,160 @@
+"""Workers killed under a steady load, and hundreds of stalled clients: what others see of it."""
+
+import math
+import os
+import random
+import signal
+import socket
+import statistics
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks import machine, pictures
+from benchmarks.peers import bodies
+from benchmarks.peers.measure import Plan, Running, ours
+from benchmarks.peers.servers import DEFAULT
+from benchmarks.worker import children
+
+RATE, REQUESTS, KILL_EVERY = 40, 1000, 1.2  # requests/s; requests; seconds
+CLIENTS, SEED = 64, 0
+STALLED, ROUNDS = 200, 5
+
+
+def measure(model: Path, source: Path) -> dict[str, Any]:
+    """Return failures and latencies of an open load, undisturbed and while workers are killed."""
+    _, photos = pictures.photos()
+    plan = Plan(source, model, photos, (1,), 5)
+    with ours(plan, DEFAULT) as running:
+        posts = [running.server.encode(photo) for photo in photos]
+        undisturbed = steady(running, posts)
+        with killing(running.process) as kills:
+            disturbed = steady(running, posts)
+        alone = p99_ms(running)
+        with stalled(running.url):
+            beside_stalled = p99_ms(running)
+    return {
+        "machine": machine.facts(),
+        "rate_per_s": RATE,
+        "requests": REQUESTS,
+        "workers_killed": kills.count,
+        "undisturbed": undisturbed,
+        "while_workers_are_killed": disturbed,
+        "p99_ms_of_4_clients": alone,
+        "p99_ms_of_4_clients_beside_stalled_ones": beside_stalled,
+    }
+
+
+def p99_ms(running: Running) -> float:
+    """Return the p99 of four clients, the median of ROUNDS."""
+    return statistics.median(running.load(4, 2).p99_ms or math.inf for _ in range(ROUNDS))
+
+
+@contextmanager
+def stalled(url: str) -> Iterator[None]:
+    """Keep STALLED connections with half a header, and as many with half a body, for the `with`.
+
+    NGINX cuts them off after 10 s; they come again.
+    """
+    parts = urllib.parse.urlsplit(url)
+    assert parts.hostname
+    assert parts.port
+    head = f"POST {parts.path} HTTP/1.1\r\nHost: a\r\n".encode()
+    starts = [head, head + b"Content-Length: 100000\r\n\r\nhalf"] * STALLED
+    stop = threading.Event()
+    address = parts.hostname, parts.port
+
+    def stall() -> None:
+        while not stop.is_set():
+            with ExitStack() as connections:
+                for start in starts:
+                    connection = connections.enter_context(socket.create_connection(address))
+                    connection.sendall(start)
+                stop.wait(11)
+
+    thread = threading.Thread(target=stall)
+    thread.start()
+    time.sleep(1)
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def steady(running: Running, posts: list[bytes]) -> dict[str, Any]:
+    """Post at RATE, whether or not the ones before were answered; latencies from when due."""
+    start = time.perf_counter()
+
+    def post(number: int) -> tuple[int, float]:
+        due = start + number / RATE
+        time.sleep(max(0.0, due - time.perf_counter()))
+        status = _status(running, posts[number % len(posts)])
+        return status, time.perf_counter() - due
+
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        outcomes = list(clients.map(post, range(REQUESTS)))
+    times = sorted(seconds * 1000 for _, seconds in outcomes)
+    return {
+        "failed": sum(status != 200 for status, _ in outcomes),
+        "p50_ms": round(times[len(times) // 2], 1),
+        "p99_ms": round(times[len(times) * 99 // 100], 1),
+    }
+
+
+def _status(running: Running, body: bytes) -> int:
+    headers = {"Content-Type": bodies.content_type(running.server.body)}
+    try:
+        request = urllib.request.Request(running.url, body, headers)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            answer.read()
+            status: int = answer.status
+            return status
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+    except OSError:
+        return 0
+
+
+class killing:  # noqa: N801 used as a function
+    """Kills a random worker every KILL_EVERY seconds while the `with` lasts."""
+
+    def __init__(self, shell: subprocess.Popen[bytes]) -> None:
+        self.count = 0
+        self._shell = shell
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> "killing":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        rng = random.Random(SEED)  # noqa: S311 not for secrets
+        while not self._stop.wait(KILL_EVERY):
+            if workers := gunicorn_workers(self._shell.pid):
+                os.kill(rng.choice(workers), signal.SIGKILL)
+                self.count += 1
+
+
+def gunicorn_workers(shell: int) -> list[int]:
+    """Return the process ids of the workers below a shell that started Gunicorn and NGINX."""
+    return [
+        worker
+        for program in children(shell)
+        if b"gunicorn" in Path(f"/proc/{program}/cmdline").read_bytes()
+        for worker in children(program)
+    ]

@@ -1,0 +1,17 @@
+"""Hostile requests, several hundred: what strangers may send, by accident or on purpose.
+
+All are made here, out of pictures that Pillow draws; none does harm to whoever opens it.
+"""
+
+from tests.hostile import messages, pictures
+from tests.hostile.case import Case as Case
+
+MAKERS = (
+    *(pictures.truncated, pictures.flipped, pictures.bombs, pictures.kinds, pictures.metadata),
+    *(messages.labelled, messages.forms, messages.encoded, messages.addressed),
+)
+
+
+def corpus() -> list[Case]:
+    """Return all cases; the same every time."""
+    return [case for make in MAKERS for case in make()]

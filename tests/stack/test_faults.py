@@ -1,0 +1,221 @@
+"""NGINX and an app that misbehaves: what a client sees of it."""
+
+import socket
+import ssl
+import subprocess
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests import faults
+from tests.conftest import REPO
+from tests.server import Server, free_port, serving, wait_until
+from tests.stack.running import clean_environment
+
+
+@dataclass(frozen=True)
+class Fronted:
+    """An app with NGINX before it."""
+
+    url: str
+    app: Server
+
+    def post(self, picture: bytes) -> requests.Response:
+        """Post a picture to /predict."""
+        return requests.post(f"{self.url}/predict", picture, timeout=60)
+
+
+@contextmanager
+def fronted(folder: Path, module: str = "tests.faults", **settings: str) -> Iterator[Fronted]:
+    """Run an app that can be made to fail, and NGINX, while the `with` lasts."""
+    prefix = folder / "nginx"
+    prefix.mkdir()
+    prefix.chmod(0o755)
+    with serving(folder, module, **settings) as app:
+        own = {"NGINX_PORT": str(free_port()), "PORT": str(app.port)}
+        nginx = subprocess.Popen(
+            ["nginx/local.sh", str(prefix)], cwd=REPO, env=clean_environment(**own, **settings)
+        )
+        url = f"http://127.0.0.1:{own['NGINX_PORT']}"
+        try:
+            wait_until(lambda: _answers(url), "NGINX answers")
+            yield Fronted(url, app)
+        finally:
+            nginx.terminate()
+            nginx.wait(timeout=30)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/readyz", timeout=5).ok
+    except requests.ConnectionError:
+        return False
+
+
+@pytest.fixture
+def make_fronted(tmp_path: Path) -> Iterator[Callable[..., Fronted]]:
+    """Return what starts an app with NGINX before it."""
+    tmp_path.chmod(0o755)
+    for parent in tmp_path.parents[:2]:
+        parent.chmod(0o755)
+    with ExitStack() as stack:
+        yield lambda **settings: stack.enter_context(fronted(tmp_path, **settings))
+
+
+def test_inference_that_hangs_is_a_504_at_the_deadline_and_costs_one_worker(
+    make_fronted: Callable[..., Fronted], espresso: bytes
+) -> None:
+    stack = make_fronted(DEADLINE="2")
+    answer = stack.post(faults.picture(faults.RED))
+    assert answer.status_code == 504
+    assert answer.json()["error"]["type"] == "timeout"
+    assert answer.headers["Retry-After"] == "1"
+    wait_until(lambda: len(stack.app.workers()) == 3, "a worker takes its place", within=10)
+    assert [stack.post(espresso).status_code for _ in range(20)] == [200] * 20
+    assert len(stack.app.workers()) == 3
+
+
+def test_a_picture_that_kills_workers_kills_two_at_most(
+    make_fronted: Callable[..., Fronted], espresso: bytes
+) -> None:
+    stack = make_fronted(WORKERS="3")
+    answer = stack.post(faults.picture(faults.GREEN))
+    assert answer.status_code == 502
+    assert answer.json()["error"]["type"] == "unavailable"
+    wait_until(lambda: len(stack.app.workers()) == 5, "two workers are replaced", within=5)
+    assert [stack.post(espresso).status_code for _ in range(20)] == [200] * 20
+    assert len(stack.app.workers()) == 5
+
+
+def test_beyond_what_can_wait_requests_are_refused_and_nothing_is_lost(
+    make_fronted: Callable[..., Fronted], espresso: bytes
+) -> None:
+    stack = make_fronted(THREADS="4", WORKERS="1")
+    with ThreadPoolExecutor(32) as clients:
+        answers = list(clients.map(stack.post, [espresso] * 400))
+    counts = Counter(answer.status_code for answer in answers)
+    assert set(counts) == {200, 503}
+    refused = next(answer for answer in answers if answer.status_code == 503)
+    assert refused.json()["error"]["type"] == "saturated"
+    assert int(refused.headers["Retry-After"]) >= 1
+    assert stack.post(espresso).status_code == 200
+
+
+def test_a_server_that_is_stopped_answers_all_that_it_let_in(
+    make_fronted: Callable[..., Fronted], espresso: bytes
+) -> None:
+    stack = make_fronted()
+    with ThreadPoolExecutor(40) as clients:
+        answers = [clients.submit(stack.post, espresso) for _ in range(200)]
+        wait_until(lambda: sum(answer.done() for answer in answers) > 20, "some are answered")
+        stack.app.process.terminate()
+        counts = Counter(answer.result(60).status_code for answer in answers)
+    # Those that came after the last worker had stopped listening are told so by NGINX.
+    assert set(counts) <= {200, 502}
+    assert counts[200] >= 40
+    assert stack.app.process.wait(30) == 0
+
+
+def test_a_client_beyond_its_quota_is_told_to_wait(
+    make_fronted: Callable[..., Fronted], espresso: bytes
+) -> None:
+    stack = make_fronted(CLIENT_RATE="1r/m", CLIENT_BURST="2")
+    answers = [stack.post(espresso) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert answers[-1].json()["error"]["type"] == "too_many_requests"
+    assert answers[-1].headers["Retry-After"] == "1"
+    assert requests.get(f"{stack.url}/livez", timeout=30).ok
+
+
+def test_stalled_clients_keep_nobody_waiting_and_are_cut_off(
+    make_fronted: Callable[..., Fronted], espresso: bytes
+) -> None:
+    stack = make_fronted()
+    port = int(stack.url.rsplit(":", 1)[1])
+    head = b"POST /predict HTTP/1.1\r\nHost: a\r\n"
+    starts = [head] * 200 + [head + b"Content-Length: 100000\r\n\r\n" + espresso[:500]] * 200
+    with ExitStack() as stalled:
+        connections = []
+        for start in starts:
+            connection = socket.create_connection(("127.0.0.1", port), timeout=60)
+            stalled.enter_context(connection)
+            connection.sendall(start)
+            connections.append(connection)
+        assert [stack.post(espresso).status_code for _ in range(20)] == [200] * 20
+        ends = [receive_end(connection) for connection in connections]
+    assert all(end in (b"", b"HTTP/1.1 408") for end in ends)
+
+
+def receive_end(connection: socket.socket) -> bytes:
+    """Return the first bytes that come before the connection is closed."""
+    try:
+        return connection.recv(12)
+    except ConnectionResetError:
+        return b""
+
+
+def test_nginx_is_reloaded_without_a_failure(
+    make_fronted: Callable[..., Fronted], tmp_path: Path, espresso: bytes
+) -> None:
+    stack = make_fronted()
+    pid = int((tmp_path / "nginx" / "nginx.pid").read_text())
+    with ThreadPoolExecutor(8) as clients:
+        answers = [clients.submit(stack.post, espresso) for _ in range(300)]
+        for _ in range(5):
+            time.sleep(0.1)
+            subprocess.run(["kill", "-HUP", str(pid)], check=True)
+        assert Counter(answer.result(60).status_code for answer in answers) == {200: 300}
+
+
+def test_workers_are_recycled_without_a_failure(
+    make_fronted: Callable[..., Fronted], espresso: bytes
+) -> None:
+    stack = make_fronted(GUNICORN_CMD_ARGS="--max-requests 40 --max-requests-jitter 20")
+    with ThreadPoolExecutor(8) as clients:
+        answers = list(clients.map(stack.post, [espresso] * 400))
+    assert Counter(answer.status_code for answer in answers) == {200: 400}
+    assert len(stack.app.workers()) >= 8
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """Make a self-signed certificate for localhost, and its key."""
+    crt, key = tmp_path / "crt.pem", tmp_path / "key.pem"
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
+    subprocess.run([*command, "-keyout", key, "-out", crt], check=True, capture_output=True)
+    return crt, key
+
+
+def test_https_by_naming_a_certificate(
+    make_fronted: Callable[..., Fronted], certificate: tuple[Path, Path], espresso: bytes
+) -> None:
+    crt, key = certificate
+    port = free_port()
+    stack = make_fronted(TLS_CERTIFICATE=str(crt), TLS_KEY=str(key), TLS_PORT=str(port))
+    url = f"https://localhost:{port}"
+    answer = requests.post(f"{url}/predict", espresso, verify=str(crt), timeout=30)
+    assert answer.status_code == 200
+    assert answer.headers["Strict-Transport-Security"].startswith("max-age=")
+    plain = requests.post(f"{stack.url}/predict", espresso, allow_redirects=False, timeout=30)
+    assert plain.status_code == 308
+    assert plain.headers["Location"] == "https://127.0.0.1/predict"
+    assert requests.get(f"{stack.url}/readyz", allow_redirects=False, timeout=30).ok
+    context = ssl.create_default_context(cafile=str(crt))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with (
+        pytest.raises((ssl.SSLError, ConnectionError)),
+        socket.create_connection(("127.0.0.1", port), timeout=30) as connection,
+    ):
+        context.wrap_socket(connection, server_hostname="localhost").close()
