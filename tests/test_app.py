@@ -51,13 +51,16 @@ def test_keys_are_answered_in_their_own_order(app: Flask, espresso: bytes) -> No
     assert text.index("success") < text.index("response") < text.index("body")
 
 
-def test_no_file_is_served(app: Flask) -> None:
+def test_these_are_the_routes(app: Flask) -> None:
     assert {rule.rule for rule in app.url_map.iter_rules()} == {
         "/",
         "/predict",
         "/upload",
         "/livez",
         "/readyz",
+        "/openapi.json",
+        "/docs",
+        "/docs/<name>",
     }
 
 
