@@ -1,8 +1,10 @@
 """Gunicorn's gthread worker, but one that leaves no request half answered and nobody waiting."""
 
+import json
 import socket
 import sys
 import time
+import uuid
 from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
@@ -24,6 +26,10 @@ class Outbox:
     def flush(self) -> None:
         """Send all that was held back in one go; raises OSError."""
         self._connection.sendall(self._held)
+
+    def first_line(self) -> str:
+        """Return the status line of what is held back."""
+        return self._held.partition(b"\r\n")[0].decode("latin-1")
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)
@@ -49,6 +55,20 @@ class Worker(ThreadWorker):  # type: ignore[misc] # Gunicorn has no type hints
         finally:
             conn.sock = connection
 
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
+        """Word what is refused before the app sees it as the app would.
+
+        Gunicorn's own answer is a page of HTML that repeats what was sent.
+        """
+        outbox = Outbox(client)
+        super().handle_error(req, outbox, addr, exc)
+        status_line, request_id = outbox.first_line(), uuid.uuid4().hex
+        self.log.info(status_line, extra={"fields": {"request_id": request_id}})
+        try:
+            client.sendall(refusal(status_line, request_id))
+        except OSError:
+            self.log.debug("nobody waits for the answer")
+
     def set_accept_enabled(self, enabled: bool) -> None:
         """Take or leave new connections; when stopping, take those that wait, then close.
 
@@ -68,3 +88,24 @@ class Worker(ThreadWorker):  # type: ignore[misc] # Gunicorn has no type hints
         while before != self.nr_conns:
             before = self.nr_conns
             self.accept(listener)
+
+
+def refusal(status_line: str, request_id: str) -> bytes:
+    """Return the whole answer to a request that is no valid HTTP; `status_line` is Gunicorn's."""
+    ours = status_line.split(" ")[1] == "500"
+    error = {
+        "type": "internal_error" if ours else "bad_request",
+        "message": f"The request cannot be read: {status_line.partition(' ')[2]}.",
+        "request_id": request_id,
+    }
+    body = json.dumps({"success": False, "error": error})
+    lines = [
+        status_line,
+        "Connection: close",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        f"X-Request-ID: {request_id}",
+        "",
+        body,
+    ]
+    return "\r\n".join(lines).encode()

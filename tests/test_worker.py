@@ -1,5 +1,6 @@
 """A worker answers whole or not at all, and leaves nobody waiting when it stops."""
 
+import json
 import os
 import signal
 import socket
@@ -140,3 +141,29 @@ def test_who_is_refused_while_still_sending_reads_the_answer(tmp_path: Path) -> 
         head = b"POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body)
         answer = server.send(head + body)
     assert answer.startswith(b"HTTP/1.1 404")
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (b"nonsense\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n<script>: a\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 9000 + b"\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: x\r\n\r\n", 501),
+    ],
+)
+def test_what_is_no_http_is_refused_in_the_one_error_shape(
+    tmp_path: Path, request_bytes: bytes, status: int
+) -> None:
+    with serving(tmp_path) as server:
+        answer = server.send(request_bytes)
+        head, _, body = answer.partition(b"\r\n\r\n")
+        lines = head.decode().split("\r\n")
+        headers = dict(line.split(": ") for line in lines[1:])
+        error = json.loads(body)["error"]
+        assert int(lines[0].split()[1]) == status
+        assert headers["Content-Type"] == "application/json"
+        assert int(headers["Content-Length"]) == len(body)
+        assert (error["type"], error["request_id"]) == ("bad_request", headers["X-Request-ID"])
+        assert b"script" not in answer
+        assert server.log(request_id=error["request_id"])
