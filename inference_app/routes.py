@@ -18,7 +18,7 @@ routes = Blueprint("routes", __name__)
 
 GREETING = """\
 The image classification server is running.
-POST a picture to /predict:  curl -F image=@photo.jpg {url}predict
+POST a picture to /predict:  curl -F image=@photo.jpg {scheme}://{host}/predict
 """
 
 Results = list[list[Prediction]]
@@ -27,7 +27,9 @@ Results = list[list[Prediction]]
 @routes.get("/")
 def greet() -> Response:
     """Say that the server runs, and what to do next."""
-    return Response(GREETING.format(url=request.host_url), mimetype="text/plain")
+    # Not `host_url`, which fails for hosts that only look like international names.
+    text = GREETING.format(scheme=request.scheme, host=request.host)
+    return Response(text, mimetype="text/plain")
 
 
 @routes.post("/predict")

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 
 from flask import Request
+from gunicorn.http.errors import ParseException
 from multipart import MultipartError, MultipartSegment, PushMultipartParser
 
 from inference_app.errors import BadRequest, TooLarge
@@ -75,10 +76,13 @@ def _parts(form: bytes, boundary: str) -> dict[str, list[bytes]]:
 
 
 def _body(request: Request) -> bytes:
-    body = request.get_data(cache=False)
-    if request.content_length is None:
-        # A chunked body ends at the limit without an error; to read on raises a 413.
-        request.stream.read(1)
+    try:
+        body = request.get_data(cache=False)
+        if request.content_length is None:
+            # A chunked body ends at the limit without an error; to read on raises a 413.
+            request.stream.read(1)
+    except ParseException:
+        raise BadRequest("The request's chunks are not valid HTTP.") from None
     return body
 
 

@@ -49,6 +49,19 @@ def test_a_client_of_an_elder_system_is_answered(server: Server, contract: Contr
     assert "total;dur=" in answer.headers["Server-Timing"]
 
 
+def test_chunks_that_are_no_chunks_are_the_client_s_fault(server: Server) -> None:
+    head = b"POST /predict HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    answer = server.send(head + b"not a size\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"chunks are not valid HTTP" in answer
+
+
+@pytest.mark.parametrize("host", ["pictures.example:8080", "[::1]:8080", "xn--a"])
+def test_the_greeting_goes_by_any_host(server: Server, host: str) -> None:
+    answer = requests.get(server.url, headers={"Host": host}, timeout=30)
+    assert f"http://{host}/predict" in answer.text
+
+
 def test_the_elder_answer_is_the_same_to_the_byte(server: Server) -> None:
     answer = post(server, files={"image": ESPRESSO.read_bytes()})
     assert answer.text.startswith(
