@@ -5,7 +5,19 @@ from typing import Any
 
 import click
 
-from benchmarks import accuracy, cache, faults, flat, growth, limit, models, overload, peak, worker
+from benchmarks import (
+    accuracy,
+    cache,
+    faults,
+    flat,
+    growth,
+    hostile,
+    limit,
+    models,
+    overload,
+    peak,
+    worker,
+)
 from benchmarks.peers import run as peers
 from benchmarks.peers.servers import SERVERS
 
@@ -73,6 +85,12 @@ def measure_overload(seconds: int) -> None:
     """Measure the stack under one, two and ten times what it can do."""
     model, source = models.random_resnet_50(), models.source("resnet-50")
     _write("overload", overload.measure(model, source, seconds))
+
+
+@cli.command("hostile")
+def measure_hostile() -> None:
+    """Measure the time and memory of each hostile request of the tests."""
+    _write("hostile", hostile.measure(models.random_resnet_50()))
 
 
 @cli.command("cache")

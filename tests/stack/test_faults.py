@@ -109,6 +109,19 @@ def test_beyond_what_can_wait_requests_are_refused_and_nothing_is_lost(
     assert stack.post(espresso).status_code == 200
 
 
+def test_a_full_server_says_that_it_lives(make_fronted: Callable[..., Fronted]) -> None:
+    stack = make_fronted(MAX_CONNS="1", DEADLINE="4")
+    red = faults.picture(faults.RED)
+    with ThreadPoolExecutor(3) as clients:
+        hang = [clients.submit(stack.post, red) for _ in range(3)]
+        wait_until(lambda: any(each.done() for each in hang), "one found no place")
+        (refused,) = [each.result() for each in hang if each.done()]
+        health = [requests.get(stack.url + path, timeout=30) for path in ("/livez", "/readyz")]
+    assert refused.status_code == 503
+    assert refused.json()["error"]["type"] == "unavailable"
+    assert [answer.status_code for answer in health] == [200, 200]
+
+
 def test_a_server_that_is_stopped_answers_all_that_it_let_in(
     make_fronted: Callable[..., Fronted], espresso: bytes
 ) -> None:
