@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from inference_app import __version__, answers, prepared
+from inference_app import __version__, answers, prepared, tracing
 from inference_app.api_keys import ApiKeys
 from inference_app.classifier import Classifier
 from inference_app.config import Settings
@@ -42,6 +42,7 @@ def serve() -> None:
     # A bad model or a bad key ends here, not in a loop of dying workers.
     prepared.read(settings.model_path)
     ApiKeys(settings.api_keys_file)
+    tracing.check()
     config = Path(__file__).with_name("gunicorn.conf.py")
     command = [sys.executable, "-m", "gunicorn", "--config", str(config)]
     os.execve(sys.executable, command, ALLOCATOR | os.environ)  # noqa: S606

@@ -72,8 +72,9 @@ class Batcher:
             self._give_up(entry)
         if not entry.done:
             self._run(self._take())
-        timing.add("queue", entry.started - entry.queued)
-        timing.add("infer", entry.ended - entry.started)
+        timing.add("queue", entry.queued, entry.started)
+        if entry.ended > entry.started:
+            timing.add("infer", entry.started, entry.ended)
         return entry.result()
 
     def busy_for(self) -> float:
@@ -90,9 +91,11 @@ class Batcher:
     def _give_up(self, entry: _Entry) -> None:
         """End an entry's waiting at its deadline; what its batch may yet yield is lost."""
         with self._lock:
-            entry.error = entry.error or DeadlinePassed()
+            if not entry.done:
+                entry.error, entry.ended = DeadlinePassed(), time.perf_counter()
             if entry in self._waiting:
                 self._waiting.remove(entry)
+                entry.started = entry.ended
                 if entry.woken.is_set():  # just now: the lead is passed on
                     self._elect()
 
@@ -106,6 +109,7 @@ class Batcher:
                 if entry.error is None:
                     wanted.append(entry)
                 else:
+                    entry.started = entry.ended = time.perf_counter()
                     entry.woken.set()
             count = max(
                 (size for size in self._engine.batch_sizes if size <= len(wanted)), default=0
@@ -115,6 +119,8 @@ class Batcher:
 
     def _run(self, batch: list[_Entry]) -> None:
         self._running_since = started = time.perf_counter()
+        for entry in batch:
+            entry.started = started
         try:
             logits = (
                 self._engine.infer(np.stack([entry.pixels for entry in batch])) if batch else ()
@@ -128,7 +134,7 @@ class Batcher:
         with self._lock:
             self._elect()
         for entry in batch:
-            entry.started, entry.ended = started, ended
+            entry.ended = ended
             entry.woken.set()
 
     def _elect(self) -> None:

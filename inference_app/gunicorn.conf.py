@@ -6,6 +6,7 @@ from flask import Flask
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
+from inference_app import tracing
 from inference_app.classifier import Classifier
 from inference_app.config import Settings
 from inference_app.cpus import cpus_of_worker
@@ -58,6 +59,7 @@ def post_worker_init(worker: Worker) -> None:
     app: Flask = worker.wsgi
     app.extensions["classifier"] = classifier = Classifier.load(settings)
     watch(worker, classifier.busy_for, settings.deadline)
+    tracing.start(app)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cpus_of_worker(worker.slot, settings.workers))
     worker.log.info("worker ready")

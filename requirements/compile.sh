@@ -13,7 +13,8 @@ lock() { # NAME, then what of pyproject.toml it covers
 
 # openvino-telemetry is left out everywhere: OpenVINO does without, and nothing reports home.
 lock serve pyproject.toml --generate-hashes
+lock tracing pyproject.toml --extra tracing --generate-hashes
 lock prepare pyproject.toml --extra prepare
-lock dev pyproject.toml --extra prepare --group dev
+lock dev pyproject.toml --extra prepare --extra tracing --group dev
 # torch names the CUDA packages that it needs by itself; the CPU build must not get them.
 sed -i -E '/^(nvidia|cuda|triton)-?/d' requirements/prepare.txt requirements/dev.txt

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes a virtual environment, .venv or $VENV, with the packages for a purpose.
-# Usage: requirements/install.sh serve|prepare|dev     Safe to run again: does what is missing.
+# Usage: requirements/install.sh serve|tracing|prepare|dev     Safe to run again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 lock=requirements/$1.txt
@@ -34,7 +34,7 @@ cmp -s "$lock" "$venv/installed-$1.txt" && exit
 [[ -x $venv/bin/pip ]] || make_venv
 echo "Installing what is needed to $1 into $venv" >&2
 case $1 in
-  serve) "$venv/bin/pip" install --quiet --quiet --no-deps --require-hashes -r "$lock" ;;
+  serve | tracing) "$venv/bin/pip" install --quiet --quiet --no-deps --require-hashes -r "$lock" ;;
   *) install_with_torch ;;
 esac
 cp "$lock" "$venv/installed-$1.txt"

@@ -1,6 +1,7 @@
 """What tests share: pictures, a bundled classifier, an app."""
 
 import io
+import os
 import shutil
 from collections.abc import Generator
 from dataclasses import fields
@@ -43,8 +44,10 @@ def pytest_runtest_makereport(
 
 @pytest.fixture(autouse=True)
 def _no_settings_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
-    for row in fields(Settings):
-        monkeypatch.delenv(row.name.upper(), raising=False)
+    settings = {row.name.upper() for row in fields(Settings)}
+    for name in list(os.environ):
+        if name in settings or name.startswith("OTEL_"):
+            monkeypatch.delenv(name)
 
 
 @pytest.fixture(scope="session")

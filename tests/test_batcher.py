@@ -127,11 +127,14 @@ def test_under_load_nobody_is_forgotten() -> None:
 def test_waiting_ends_at_the_deadline_and_the_others_go_on() -> None:
     echo = Echo()
     batcher = Batcher(echo)
+    timing = Timing()
     with ThreadPoolExecutor(3) as pool:
         first, second = held_up(echo, batcher, pool, 2)
-        late = pool.submit(batcher.infer, picture(9), Timing(), Ticket(time.monotonic() + 0.05))
+        late = pool.submit(batcher.infer, picture(9), timing, Ticket(time.monotonic() + 0.05))
         with pytest.raises(DeadlinePassed):
             late.result(30)
+        assert list(timing.stages) == ["queue"]
+        assert timing.stages["queue"] > 40
         echo.gate.set()
         assert [first.result(30)[0], second.result(30)[0]] == [0, 1]
     assert echo.sizes == [1, 1]
@@ -142,12 +145,14 @@ def test_a_batch_that_takes_too_long_ends_the_waiting_of_those_in_it() -> None:
     batcher = Batcher(echo)
     with ThreadPoolExecutor(3) as pool:
         first, _ = held_up(echo, batcher, pool, 2)
-        second = pool.submit(batcher.infer, picture(2), Timing(), Ticket(time.monotonic() + 0.5))
+        timing = Timing()
+        second = pool.submit(batcher.infer, picture(2), timing, Ticket(time.monotonic() + 0.5))
         wait_until(lambda: len(batcher._waiting) == 2, "it waits")
         echo.hold_up_next()
         assert first.result(30) == [0]
         with pytest.raises(DeadlinePassed):
             second.result(30)
+        assert list(timing.stages) == ["queue", "infer"]
         echo.gate.set()
     assert echo.sizes == [1, 2]
     assert batcher.infer(picture(5), Timing(), Ticket()) == [5]
@@ -172,8 +177,10 @@ def test_whose_client_has_gone_is_left_out() -> None:
 def test_who_leads_without_being_wanted_leaves_the_engine_free() -> None:
     echo = Echo()
     batcher = Batcher(echo)
+    timing = Timing()
     with pytest.raises(ClientGone):
-        batcher.infer(picture(1), Timing(), Ticket(math.inf, lambda: True))
+        batcher.infer(picture(1), timing, Ticket(math.inf, lambda: True))
+    assert list(timing.stages) == ["queue"]
     assert batcher.infer(picture(2), Timing(), Ticket()) == [2]
     assert echo.sizes == [1]
 

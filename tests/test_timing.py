@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from inference_app.timing import Timing
+from inference_app.timing import Passage, Timing
 
 
 @pytest.fixture
@@ -31,6 +31,16 @@ def test_a_stage_that_is_passed_twice_is_added_up(clock: list[float]) -> None:
         with timing.stage("decode"):
             clock[0] += 0.003
     assert timing.so_far() == {"decode": 6.0, "total": 6.0}
+
+
+def test_each_passage_is_kept_with_its_beginning_and_end(clock: list[float]) -> None:
+    timing = Timing()
+    timing.add("queue", 100.5, 100.75)
+    clock[0] = 101.0
+    with timing.stage("decode"):
+        clock[0] = 101.5
+    assert timing.start == 100.0
+    assert timing.passages == [Passage("queue", 100.5, 100.75), Passage("decode", 101.0, 101.5)]
 
 
 def fail_within(timing: Timing, clock: list[float]) -> None:
