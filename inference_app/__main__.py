@@ -1,4 +1,4 @@
-"""The command line: `python -m inference_app serve`, `predict` or `prepare`."""
+"""The command line: `python -m inference_app serve`, `predict`, `prepare` or `doctor`."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from inference_app import __version__, answers, prepared, tracing
+from inference_app import __version__, answers, doctor, prepared, tracing
 from inference_app.api_keys import ApiKeys
 from inference_app.classifier import Classifier
 from inference_app.config import Settings
@@ -97,6 +97,22 @@ def prepare(
         report = partial(click.echo, err=True)
         prepare_model(model_id, folder, revision, precision, name, report)
     click.echo(folder)
+
+
+@cli.command("doctor")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def examine(as_json: bool) -> None:
+    """Say what is found on this machine, and what to change.
+
+    The status is 1 if something would fail: `serve` would not start, or would be killed.
+    """
+    findings = list(doctor.examine())
+    failed = any(finding.level == "fail" for finding in findings)
+    if as_json:
+        click.echo(json.dumps({"ok": not failed, "findings": [f._asdict() for f in findings]}))
+    for level, subject, found, advice in () if as_json else findings:
+        click.echo(f"{level:<6}{subject:<11}{found}" + (f"\n{'':17}-> {advice}" if advice else ""))
+    sys.exit(failed)
 
 
 def main() -> None:

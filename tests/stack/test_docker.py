@@ -112,6 +112,20 @@ def test_stopping_drops_no_request(stack: Stack) -> None:
     compose(stack, "up", "--detach", "--wait")
 
 
+def test_doctor_finds_nothing_that_would_fail(stack: Stack) -> None:
+    said = compose(stack, "exec", "inference_app", "python", "-m", "inference_app", "doctor")
+    assert "fail" not in said
+    assert "8000 is this server's" in said
+
+
+def test_doctor_says_when_the_memory_is_too_small(stack: Stack) -> None:
+    command = ["docker", "run", "--rm", "--memory", "150m", "inference_app:test"]
+    doctor = ["python", "-m", "inference_app", "doctor"]
+    done = subprocess.run([*command, *doctor], capture_output=True, text=True)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "fail  memory     157 MB; workers need" in done.stdout
+
+
 def test_the_image_is_small(stack: Stack) -> None:
     def size(image: str) -> int:
         return int(docker("image", "inspect", "--format", "{{.Size}}", image))
