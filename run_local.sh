@@ -110,9 +110,12 @@ else
 fi
 wait_until_ready "$http_port"
 
-sample=post_request/images/espresso.jpg
-say "ready. A first prediction, for $sample:"
-request "http://127.0.0.1:$http_port/predict?top_k=3" "$sample"
+say "ready"
+if [[ -z ${API_KEYS_FILE:-}${TLS_CERTIFICATE:-} ]]; then # else it is the user's to ask
+  sample=post_request/images/espresso.jpg
+  say "a first prediction, for $sample:"
+  request "http://127.0.0.1:$http_port/predict?top_k=3" "$sample"
+fi
 say "yours:   curl -F image=@photo.jpg http://localhost:$http_port/predict"
 say "stop it: Ctrl-C"
 while all_alive; do sleep 1; done

@@ -1,0 +1,129 @@
+"""What docs/ says is true: settings, variables, versions, files, links. stack/ runs commands."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import pytest
+import yaml
+
+from docs import settings
+from inference_app import __version__, errors
+from tests.conftest import REPO
+from tests.readme import blocks, commands, table_rows
+
+DOCUMENTS = ["README.md", *(f"docs/{path.name}" for path in sorted((REPO / "docs").glob("*.md")))]
+
+# Where tests run the commands under each heading.
+RUN_IN = {
+    "docs/contributing.md": {"How to test": "test_docs.py"},
+    "docs/integrating.md": {
+        "With curl": "stack/test_docs.py",
+        "A folder of pictures": "stack/test_docs.py",
+    },
+    "docs/operating.md": {
+        "Before you start": "stack/test_docs.py",
+        "HTTPS": "stack/test_docs.py",
+        "API keys": "stack/test_docs.py",
+        "Traces": "stack/test_docs.py",
+        "Upgrades and roll-back": "stack/test_docs.py",
+    },
+    "docs/settings.md": {},
+}
+
+
+def test_the_settings_page_is_the_table() -> None:
+    assert settings.PAGE.read_text("utf-8") == settings.page(), "run: python -m docs.settings"
+
+
+def test_the_settings_page_has_every_setting() -> None:
+    example = re.findall(r"^([A-Z_]+)=", settings.EXAMPLE.read_text("utf-8"), re.MULTILINE)
+    rows = {row[0].strip("`") for row in table_rows("docs/settings.md")}
+    assert rows >= set(example)
+    assert ["`PORT`", "`8000`"] in [row[:2] for row in table_rows("docs/settings.md")]
+
+
+def test_every_command_is_under_a_heading_whose_commands_are_run() -> None:
+    found = {document: set(commands(document)) for document in DOCUMENTS if document in RUN_IN}
+    assert found == {document: set(headings) for document, headings in RUN_IN.items()}
+
+
+def test_every_variable_of_tracing_is_explained() -> None:
+    cells = " ".join(row[0] for row in table_rows("docs/operating.md"))
+    explained = set(re.findall(r"`(OTEL_\w+)`", cells))
+    code = (REPO / "inference_app" / "tracing.py").read_text("utf-8")
+    compose = yaml.safe_load((REPO / "docker-compose.tracing.yml").read_text("utf-8"))
+    passed = compose["services"]["inference_app"]["environment"]
+    assert set(re.findall(r'"(OTEL_\w+)"', code)) <= explained
+    assert {name for name in passed if name.startswith("OTEL_")} <= explained
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_link_leads_somewhere(document: str) -> None:
+    for link in re.findall(r"\]\(([^)#]+)\)", (REPO / document).read_text("utf-8")):
+        assert link.startswith("https://") or (REPO / document).parent.joinpath(link).exists(), link
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_file_that_is_named_exists(document: str) -> None:
+    text = (REPO / document).read_text("utf-8")
+    names = set(re.findall(r"[\w./-]+\.(?:py|sh|yml|toml)\b", re.sub(r"https?://\S+", "", text)))
+    assert names or document == "docs/integrating.md"
+    for name in names:
+        places = [REPO, REPO / "inference_app", REPO / "docs", REPO / "tests"]
+        assert any((place / name).exists() for place in places), name
+
+
+def test_every_status_in_the_troubles_is_one_that_is_answered() -> None:
+    statuses = {error.status for error in errors.RequestError.__subclasses__()} | {502, 429}
+    named = re.findall(r"^\| (\d{3})\b", (REPO / "docs/operating.md").read_text("utf-8"), re.M)
+    assert len(named) >= 8
+    assert {int(status) for status in named} <= statuses
+
+
+def test_the_figures_are_those_that_were_measured() -> None:
+    results = json.loads((REPO / "benchmarks/results/growth.json").read_text("utf-8"))
+    rows = table_rows("docs/operating.md")
+    for kind in ("workers", "megapixels"):
+        for each in results[kind]:
+            rate, memory = f"{each['images_per_s']:.0f}", f"{each['pss_mb']:.0f} MB"
+            assert [f"{each[kind]:g}", rate, memory] in rows
+
+
+def test_the_drawing_names_every_stage() -> None:
+    (drawing,) = blocks("docs/contributing.md", "mermaid")["The journey of a request"]
+    assert drawing.startswith("sequenceDiagram\n")
+    for stage in ("admission", "upload", "image", "batcher", "engine", "classifier", "answers"):
+        assert f"{stage}.py" in drawing
+
+
+@pytest.mark.parametrize("line", commands("docs/contributing.md")["How to test"])
+def test_every_command_of_contributors_exists(line: str) -> None:
+    program, *arguments = line.split()
+    if program == ".venv/bin/python" and arguments[1] == "pytest":
+        collect = [sys.executable, *arguments, "--collect-only", "-q"]
+        assert subprocess.run(collect, cwd=REPO, capture_output=True).returncode == 0
+    elif program == ".venv/bin/python":
+        assert find_spec(arguments[1])
+    elif program.startswith(".venv/bin/"):
+        assert shutil.which(program.removeprefix(".venv/bin/"))
+    else:
+        assert (REPO / program).stat().st_mode & 0o111
+
+
+@pytest.mark.parametrize(
+    ("file", "pattern"),
+    [
+        ("pyproject.toml", r'^version = "(.*)"$'),
+        ("docker-compose.yml", r"IMAGE_TAG:-(.*?)}"),
+        (".env.example", r"^IMAGE_TAG=(.*)$"),
+        ("inference_app/Dockerfile", r"^ARG VERSION=(.*)$"),
+        ("CHANGELOG.md", r"\A# Changelog\n\n## ([\d.]+)"),
+    ],
+)
+def test_the_version_is_the_same_everywhere(file: str, pattern: str) -> None:
+    found = re.findall(pattern, (REPO / file).read_text("utf-8"), re.MULTILINE)
+    assert set(found) == {__version__}
