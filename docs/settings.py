@@ -43,18 +43,16 @@ Read by Docker Compose from `.env` or the environment. `MODEL_ID`, `HF_ENDPOINT`
 
 def app_settings() -> list[tuple[str, str, str, str]]:
     """Return name, default (empty where it depends on the machine), help and range of each."""
-    table = []
-    for row in fields(Settings):
-        default = "" if row.default is MISSING or isinstance(row.default, Path) else row.default
-        text = (
-            ",".join(default)
-            if isinstance(default, tuple)
-            else ""
-            if default is None
-            else str(default)
-        )
-        table.append((row.name.upper(), text, row.metadata["help"], _range(row.metadata["parse"])))
-    return table
+    return [
+        (row.name.upper(), _text(row.default), row.metadata["help"], _range(row.metadata["parse"]))
+        for row in fields(Settings)
+    ]
+
+
+def _text(default: Any) -> str:
+    if default in (MISSING, None) or isinstance(default, Path):
+        return ""
+    return ",".join(default) if isinstance(default, tuple) else str(default)
 
 
 def stack_settings() -> list[tuple[str, str, str]]:

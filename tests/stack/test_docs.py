@@ -16,7 +16,7 @@ from tests.collector import collecting
 from tests.conftest import ESPRESSO
 from tests.readme import blocks, commands
 from tests.server import free_port, wait_until
-from tests.stack.conftest import Stack, clean_environment
+from tests.stack.running import Stack, clean_environment
 from tests.stack.test_readme import folder, run
 
 __all__ = ["folder"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from inference_app import machine
+from inference_app.doctor import machine
 from tests.server import free_port
 
 

@@ -20,10 +20,11 @@ from typing import Literal, NamedTuple
 
 import openvino
 
-from inference_app import __version__, machine, prepared, tracing
+from inference_app import __version__, prepared, tracing
 from inference_app.api_keys import ApiKeys
 from inference_app.config import BUNDLED_MODEL, Settings, whole
 from inference_app.cpus import available_cpus
+from inference_app.doctor import machine
 from inference_app.engine import arithmetic
 from inference_app.errors import UserError
 

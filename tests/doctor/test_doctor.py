@@ -11,8 +11,8 @@ from pathlib import Path
 import openvino
 import pytest
 
-from inference_app import doctor, machine
-from inference_app.doctor import Finding, examine
+from inference_app import doctor
+from inference_app.doctor import Finding, examine, machine
 from tests.server import free_port, serving
 from tests.test_main import run
 
