@@ -26,6 +26,7 @@ def create_app(
     from inference_app.api_keys import ApiKeys
     from inference_app.config import Settings
     from inference_app.health import health
+    from inference_app.metrics import metrics
     from inference_app.openapi import openapi
     from inference_app.routes import routes
 
@@ -42,4 +43,5 @@ def create_app(
     app.register_blueprint(routes)
     app.register_blueprint(health)
     app.register_blueprint(openapi)
+    app.register_blueprint(metrics)
     return app

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+import tempfile
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,11 @@ def serve() -> None:
     tracing.check()
     config = Path(__file__).with_name("gunicorn.conf.py")
     command = [sys.executable, "-m", "gunicorn", "--config", str(config)]
-    os.execve(sys.executable, command, ALLOCATOR | os.environ)  # noqa: S606
+    # What workers count in: in memory, so that a full disk cannot stop them. Gunicorn removes it.
+    memory = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112, S108
+    folder = tempfile.mkdtemp(prefix="inference_app-", dir=memory)
+    environ = ALLOCATOR | os.environ | {"PROMETHEUS_MULTIPROC_DIR": folder}
+    os.execve(sys.executable, command, environ)  # noqa: S606
 
 
 @cli.command()

@@ -44,7 +44,7 @@ class Admission:
 
     def __init__(self, threads: int, deadline: float) -> None:
         """Take the number of threads that requests come in, and the deadline in seconds."""
-        self._most = max(1, threads - math.ceil(threads * SPARE_SHARE))
+        self.most = max(1, threads - math.ceil(threads * SPARE_SHARE))
         self._deadline = deadline
         self._lock = threading.Lock()  # over the three below
         self._inside = 0
@@ -63,7 +63,7 @@ class Admission:
     def _come(self) -> None:
         with self._lock:
             wait = self._inside * self._seconds_each
-            if self._inside >= self._most or wait > QUEUE_SHARE * self._deadline:
+            if self._inside >= self.most or wait > QUEUE_SHARE * self._deadline:
                 raise Saturated(math.ceil(wait))
             if not self._inside:
                 self._last = time.monotonic()

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -20,6 +21,9 @@ class SupportsInfer(Protocol):
 
     def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the logits of each picture, in the same order."""
+
+
+def _ignore(_pictures: int) -> None: ...
 
 
 class _Entry:
@@ -52,8 +56,14 @@ class Batcher:
     request goes straight through.
     """
 
-    def __init__(self, engine: SupportsInfer) -> None:
-        self._engine = engine
+    def __init__(
+        self,
+        engine: SupportsInfer,
+        on_batch: Callable[[int], None] = _ignore,
+        on_queue: Callable[[int], None] = _ignore,
+    ) -> None:
+        """Call `on_batch` with each batch's size, `on_queue` with how many wait when it is over."""
+        self._engine, self._on_batch, self._on_queue = engine, on_batch, on_queue
         self._lock = threading.Lock()  # over the two below
         self._waiting: deque[_Entry] = deque()
         self._busy = False
@@ -132,12 +142,15 @@ class Batcher:
                 entry.logits, entry.error = None, error
         ended, self._running_since = time.perf_counter(), None
         with self._lock:
+            if batch:
+                self._on_batch(len(batch))
             self._elect()
         for entry in batch:
             entry.ended = ended
             entry.woken.set()
 
     def _elect(self) -> None:
+        self._on_queue(len(self._waiting))
         self._busy = bool(self._waiting)
         if self._busy:
             self._waiting[0].woken.set()

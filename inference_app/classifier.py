@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inference_app import image, prepared
+from inference_app import image, metrics, prepared
 from inference_app.admission import Ticket
 from inference_app.batcher import Batcher, SupportsInfer
 from inference_app.config import Settings
@@ -42,7 +42,9 @@ class Classifier:
 
     def __init__(self, model: PreparedModel, engine: SupportsInfer, settings: Settings) -> None:
         self.model = model
-        self._batcher = Batcher(engine)
+        self._batcher = Batcher(
+            engine, metrics.BATCH_PICTURES.observe, metrics.WAITING_TO_INFER.set
+        )
         self._settings = settings
         # As many as there are CPUs for: more would share their caches, and hold a hundred MB each.
         self._decoders = threading.Semaphore(max(1, available_cpus() // settings.workers))
@@ -72,7 +74,7 @@ class Classifier:
 
     @contextmanager
     def _decoder(self, timing: Timing, ticket: Ticket) -> Iterator[None]:
-        with timing.stage("queue"):
+        with timing.stage("queue"), metrics.WAITING_TO_DECODE.track_inprogress():
             free = self._decoders.acquire(timeout=ticket.seconds_left())
         try:
             ticket.check()

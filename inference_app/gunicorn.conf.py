@@ -1,12 +1,13 @@
 """Gunicorn's settings. https://gunicorn.org/reference/settings/ says what each means."""
 
 import os
+import shutil
 
 from flask import Flask
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
-from inference_app import tracing
+from inference_app import metrics, tracing
 from inference_app.classifier import Classifier
 from inference_app.config import Settings
 from inference_app.cpus import cpus_of_worker
@@ -45,9 +46,30 @@ logconfig_dict = logging_config(settings.log_level)
 
 
 def pre_fork(server: Arbiter, worker: Worker) -> None:
-    """Give the worker the slot that the fewest others have: after a reload, there are more."""
-    taken = [each.slot for each in server.WORKERS.values()]
+    """Give the worker a number that none of the others has, and a slot that the fewest have.
+
+    While Gunicorn reloads, there are more workers than slots.
+    """
+    others = server.WORKERS.values()
+    taken = [each.slot for each in others]
     worker.slot = min(range(settings.workers), key=taken.count)
+    worker.number = min(set(range(len(others) + 1)) - {each.number for each in others})
+
+
+def post_fork(_server: Arbiter, worker: Worker) -> None:
+    """Let the worker count for itself."""
+    metrics.count_as_worker(worker.number)
+
+
+def child_exit(_server: Arbiter, worker: Worker) -> None:
+    """Count that a worker ended."""
+    metrics.worker_ended(worker.number)
+
+
+def on_exit(_server: Arbiter) -> None:
+    """Remove what was counted in."""
+    if metrics.SHARED:
+        shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
 
 
 def post_worker_init(worker: Worker) -> None:
@@ -58,6 +80,7 @@ def post_worker_init(worker: Worker) -> None:
     """
     app: Flask = worker.wsgi
     app.extensions["classifier"] = classifier = Classifier.load(settings)
+    metrics.worker_ready(classifier.model, app.extensions["admission"].most)
     watch(worker, classifier.busy_for, settings.deadline)
     tracing.start(app)
     if hasattr(os, "sched_setaffinity"):

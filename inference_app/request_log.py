@@ -21,6 +21,9 @@ SECURITY_HEADERS = {
     "Cache-Control": "no-store",
 }
 
+# Asked again and again by machines.
+UNREMARKABLE = ("/livez", "/readyz", "/metrics")
+
 # What a client may choose as its id: nothing that could break a log line or a header.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -81,7 +84,7 @@ def _end(answer: Response) -> Response:
     answer.headers["Server-Timing"] = g.timing.header()
     for name, value in SECURITY_HEADERS.items():
         answer.headers.setdefault(name, value)
-    level = logging.DEBUG if request.path in ("/livez", "/readyz") else logging.INFO
+    level = logging.DEBUG if request.path in UNREMARKABLE else logging.INFO
     log.log(level, "request", extra={"fields": _fields(answer)})
     return answer
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from flask import Blueprint, Response, current_app, g, jsonify, request
 
-from inference_app import answers, health
+from inference_app import answers, health, metrics
 from inference_app.admission import Admission, has_gone
 from inference_app.classifier import Prediction
 from inference_app.config import Settings
@@ -55,7 +55,8 @@ def classify_upload() -> tuple[Upload, Results]:
     settings: Settings = current_app.extensions["settings"]
     admission: Admission = current_app.extensions["admission"]
     top_k = _top_k()
-    with admission.enter(partial(has_gone, request.environ.get("gunicorn.socket"))) as ticket:
+    gone = partial(has_gone, request.environ.get("gunicorn.socket"))
+    with admission.enter(gone) as ticket, metrics.IN_FLIGHT.track_inprogress():
         with g.timing.stage("read"):
             upload = read_upload(request, settings.max_pictures)
         g.pictures = len(upload.pictures)

@@ -61,6 +61,7 @@ def test_these_are_the_routes(app: Flask) -> None:
         "/openapi.json",
         "/docs",
         "/docs/<name>",
+        "/metrics",
     }
 
 

@@ -80,6 +80,25 @@ def test_those_that_wait_are_run_together_and_each_gets_its_own() -> None:
     assert echo.sizes == [1, 4, 2, 1]
 
 
+def test_it_reports_each_batch_and_how_many_wait_when_it_is_over() -> None:
+    echo = Echo()
+    batches: list[int] = []
+    waiting: list[int] = []
+    batcher = Batcher(echo, batches.append, waiting.append)
+    with ThreadPoolExecutor(9) as pool:
+        answers = held_up(echo, batcher, pool, 8)
+        late = pool.submit(batcher.infer, picture(9), Timing(), Ticket(math.inf, lambda: True))
+        wait_until(lambda: len(batcher._waiting) == 8, "it waits")
+        echo.gate.set()
+        for answer in answers:
+            answer.result(30)
+        with pytest.raises(ClientGone):
+            late.result(30)
+    assert batches == [1, 4, 2, 1]
+    assert waiting[:2] == [8, 4]
+    assert waiting[-1] == 0
+
+
 def test_after_a_batch_the_engine_is_free_again() -> None:
     echo = Echo()
     batcher = Batcher(echo)
