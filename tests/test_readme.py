@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import yaml
+from flask.testing import FlaskClient
 
 from docs.settings import app_settings
 from inference_app import errors
@@ -55,6 +56,13 @@ def test_the_example_names_every_variable_of_compose() -> None:
 def test_every_error_is_in_the_readme(error: type[errors.RequestError]) -> None:
     listed = {(row[0], row[1]) for row in table_rows() if len(row) == 3}
     assert (str(error.status), f"`{error.type}`") in listed
+
+
+def test_every_metric_is_in_the_readme(client: FlaskClient) -> None:
+    exposed = set(re.findall(r"^# TYPE (inference_app_\w+)", client.get("/metrics").text, re.M))
+    cells = [row[0] for row in table_rows() if len(row) == 2]
+    listed = set(re.findall(r"`(inference_app_\w+)`", " ".join(cells)))
+    assert listed == {name for name in exposed if not name.endswith("_created")}
 
 
 def test_every_command_is_under_a_heading_whose_commands_are_run() -> None:
