@@ -22,7 +22,8 @@ from tests.contracts import CONTRACTS, Contract
 from tests.described import check, check_response, resolve, validate
 from tests.server import Server, serving
 
-OF_THE_PAGE = {"/docs/<name>"}  # files of a page, which no client asks for by itself
+# Files of a page, which no client asks for by itself; what only the app's own port answers.
+NOT_FOR_CLIENTS = {"/docs/<name>", "/metrics"}
 PHOTO = ESPRESSO.read_bytes()
 KEY = "a key of 16 characters"
 POSTED: dict[str, tuple[dict[str, Any], int]] = {
@@ -75,7 +76,7 @@ def test_every_route_is_described_and_nothing_else(app: Flask, document: dict[st
         (rule.rule, method.lower())
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
-        if rule.rule not in OF_THE_PAGE
+        if rule.rule not in NOT_FOR_CLIENTS
     }
     operations = {
         (path, method)

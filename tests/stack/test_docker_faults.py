@@ -137,11 +137,8 @@ def test_a_full_disk_of_nginx_is_an_error_in_json_and_passes(stack: Stack, large
 
 
 def test_a_full_disk_of_the_app_does_not_matter(stack: Stack, large: bytes) -> None:
-    folders = ("/tmp", "/dev/shm")  # noqa: S108
-    for folder in folders:
-        fill(stack, "inference_app", folder)
+    fill(stack, "inference_app", "/tmp")  # noqa: S108
     try:
         assert [post(stack, large).status_code for _ in range(5)] == [200] * 5
     finally:
-        for folder in folders:
-            compose(stack, "exec", "-T", "inference_app", "rm", f"{folder}/fill")
+        compose(stack, "exec", "-T", "inference_app", "rm", "/tmp/fill")  # noqa: S108

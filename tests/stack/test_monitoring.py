@@ -17,7 +17,7 @@ import yaml
 from monitoring import dashboard
 from tests.conftest import ESPRESSO, REPO
 from tests.server import free_port, wait_until
-from tests.stack.conftest import Stack
+from tests.stack.running import Stack
 
 needs_prometheus = pytest.mark.skipif(
     shutil.which("prometheus") is None or shutil.which("promtool") is None,
