@@ -20,7 +20,7 @@ from inference_app.prepare import MissingPackagesError, is_prepared, prepare_mod
 from inference_app.timing import Timing
 
 # Of glibc's allocator, see mallopt(3): pictures leave no holes behind, and what is large goes back
-# to the system. Workers stay below 200 MB through 20,000 mixed requests (see benchmarks/flat.py);
+# to the system. Workers stay as they are through 100,000 mixed requests (see benchmarks/flat.py);
 # with its defaults they kept growing. Smaller thresholds cost time: fresh pages must be zeroed.
 ALLOCATOR = {
     "MALLOC_ARENA_MAX": "1",
