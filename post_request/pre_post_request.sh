@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Prepares the client: makes .venv beside this script and installs what post_request.py needs.
+# Usage: pre_post_request.sh [load]     load: with Locust, for the load test, locustfile.py
 # Safe to run again. Works on Linux, on macOS and in Windows' Git Bash.
 set -euo pipefail
 
@@ -7,8 +8,14 @@ here=$(dirname -- "${BASH_SOURCE[0]}")
 venv=$here/.venv
 
 main() {
+  local requirements="requirements.txt"
+  case ${1:-} in
+    "") ;;
+    load) requirements="requirements-load.txt" ;;
+    *) fail "usage: pre_post_request.sh [load]" ;;
+  esac
   is_complete || make_venv
-  "$(venv_python)" -m pip install --quiet --disable-pip-version-check -r "$here/requirements.txt"
+  "$(venv_python)" -m pip install --quiet --disable-pip-version-check -r "$here/$requirements"
   say_what_next
 }
 
@@ -55,4 +62,4 @@ fail() {
   exit 1
 }
 
-main
+main "$@"

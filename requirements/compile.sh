@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Writes the lock files beside it from pyproject.toml, with the newest versions that fit.
-# Needs uv (pip install uv). Run it to upgrade, then run_tests.sh, and commit the result.
+# Writes the lock files, beside it and in post_request/, from pyproject.toml, with the newest
+# versions that fit. Needs uv (pip install uv). Run it to upgrade, then run_tests.sh, and commit the
+# result.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,5 +17,7 @@ lock serve pyproject.toml --generate-hashes
 lock tracing pyproject.toml --extra tracing --generate-hashes
 lock prepare pyproject.toml --extra prepare
 lock dev pyproject.toml --extra prepare --extra tracing --group dev
+lock ../post_request/requirements --group client
+lock ../post_request/requirements-load --group load
 # torch names the CUDA packages that it needs by itself; the CPU build must not get them.
 sed -i -E '/^(nvidia|cuda|triton)-?/d' requirements/prepare.txt requirements/dev.txt

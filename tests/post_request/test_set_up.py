@@ -15,19 +15,26 @@ POSIX_ONLY = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals 
 NEEDS_BASH = pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
 
 
-def test_requirements_are_exact_and_name_no_index() -> None:
-    lines = (SCRIPT.parent / "requirements.txt").read_text(encoding="utf-8").splitlines()
+@pytest.mark.parametrize(
+    ("file", "wanted"),
+    [
+        ("requirements.txt", {"requests", "rich"}),
+        ("requirements-load.txt", {"requests", "rich", "locust"}),
+    ],
+)
+def test_requirements_are_exact_and_name_no_index(file: str, wanted: set[str]) -> None:
+    lines = (SCRIPT.parent / file).read_text(encoding="utf-8").splitlines()
     pins = [line for line in lines if not line.startswith("#")]
-    assert {"requests", "rich"} <= {pin.partition("==")[0] for pin in pins}
+    assert wanted <= {pin.partition("==")[0] for pin in pins}
     for pin in pins:
         assert re.fullmatch(r"[a-z0-9-]+==[0-9.]+( ; [^/@]+)?", pin), pin
 
 
-def set_up(script: Path, **env: str) -> subprocess.CompletedProcess[str]:
+def set_up(script: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     bash = shutil.which("bash")
     assert bash
     return subprocess.run(
-        [bash, script.name],
+        [bash, script.name, *arguments],
         cwd=script.parent,
         env=environment(**env),
         capture_output=True,
@@ -108,3 +115,10 @@ def test_set_up_without_the_venv_module(setup_script: Path, tmp_path: Path) -> N
         "(on Debian and Ubuntu: apt install python3-venv)"
     ]
     assert not (setup_script.parent / ".venv").exists()
+
+
+@NEEDS_BASH
+def test_set_up_for_something_unknown(setup_script: Path) -> None:
+    done = set_up(setup_script, "everything")
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == ["pre_post_request.sh: usage: pre_post_request.sh [load]"]
