@@ -11,13 +11,14 @@ from flask.testing import FlaskClient
 from docs.settings import app_settings
 from inference_app import errors
 from tests.conftest import REPO
-from tests.readme import commands, table_rows
+from tests.readme import blocks, commands, table_rows
 
 # Where tests run the commands under each heading.
 RUN_IN = {
     "Start": "conftest.py",  # run_local.sh: the fixture `local`; run_tests.sh runs this
     "Ask it": "stack/test_readme.py",
     "With the client": "stack/test_readme.py",
+    "Load test": "stack/test_readme.py",
     "Models": "stack/test_readme.py",
     "In Docker": "stack/test_readme.py",
 }
@@ -67,6 +68,7 @@ def test_every_metric_is_in_the_readme(client: FlaskClient) -> None:
 
 def test_every_command_is_under_a_heading_whose_commands_are_run() -> None:
     assert set(commands()) == set(RUN_IN)
+    assert set(blocks(language="python")) == {"With the client"}
 
 
 def test_the_start_is_two_commands_and_a_real_model() -> None:

@@ -1,5 +1,7 @@
 """Every command in the README, run as it stands there but for ports and the Hub's models."""
 
+import re
+import shlex
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ESPRESSO
-from tests.readme import commands
+from tests.readme import blocks, commands
 from tests.server import free_port
 from tests.stack.docker import needs_docker
 from tests.stack.running import Stack, clean_environment
@@ -41,6 +43,22 @@ def test_the_client(local: Stack, folder: Path) -> None:
     ]
     assert printed[1].startswith("Checking results for photo.jpg\n")
     assert "6 ok, 0 failed" in printed[2]
+    (program,) = blocks(language="python")["With the client"]
+    python = "post_request/.venv/bin/python"
+    line = shlex.join([python, "-c", program.replace("http://localhost:8080", local.url)])
+    assert re.fullmatch(r"espresso 0\.\d+\n", run(line, folder, local.environment))
+
+
+def test_the_load_test(local: Stack, folder: Path) -> None:
+    set_up, steps, processes = [
+        re.sub(r"-t \d+s", "-t 6s", line.replace("http://localhost:8080", local.url))
+        for line in commands()["Load test"]
+    ]
+    run(set_up, folder, local.environment)
+    rows = [line.split() for line in run(steps, folder, local.environment).splitlines()]
+    assert [row[0] for row in rows if row] == ["users", "1", "2", "4", "8", "16", "32"]
+    assert "/predict" in (folder / "report.html").read_text("utf-8")
+    assert re.search(r"^ +64 +\d", run(processes, folder, local.environment), re.MULTILINE)
 
 
 def test_models(
