@@ -58,7 +58,7 @@ def test_the_load_test(local: Stack, folder: Path) -> None:
     rows = [line.split() for line in run(steps, folder, local.environment).splitlines()]
     assert [row[0] for row in rows if row] == ["users", "1", "2", "4", "8", "16", "32"]
     assert "/predict" in (folder / "report.html").read_text("utf-8")
-    assert re.search(r"^ +64 +\d", run(processes, folder, local.environment), re.MULTILINE)
+    assert re.search(r"^ +32 +\d", run(processes, folder, local.environment), re.MULTILINE)
 
 
 def test_models(
