@@ -43,7 +43,7 @@ def start_local(make_checkout: Callable[[], Path]) -> Iterator[Callable[..., Sta
         checkout = checkout or make_checkout()
         ports = {"HTTP_PORT": str(free_port()), "PORT": str(free_port())}
         environment = clean_environment(**(ports | settings))
-        output = checkout / "run_local.log"
+        output = checkout / f"run_local-{len(started)}.log"  # each its own: all may still write
         with output.open("wb") as log:
             process = subprocess.Popen(
                 ["./run_local.sh"],

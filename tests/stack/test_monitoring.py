@@ -56,11 +56,11 @@ class Prometheus:
     """A Prometheus that runs."""
 
     def __init__(self, port: int) -> None:
-        self._api = f"http://127.0.0.1:{port}/api/v1"
+        self._url = f"http://127.0.0.1:{port}"
 
     def get(self, path: str, **parameters: str) -> Any:
         """Return the data that a path of the HTTP API answers with."""
-        answer = requests.get(f"{self._api}/{path}", params=parameters, timeout=30).json()
+        answer = requests.get(f"{self._url}/api/v1/{path}", params=parameters, timeout=30).json()
         assert answer["status"] == "success", answer
         return answer["data"]
 
@@ -69,10 +69,10 @@ class Prometheus:
         series = self.get("query", query=expression)["result"]
         return [float(each["value"][1]) for each in series]
 
-    def runs(self) -> bool:
-        """Return whether it answers."""
+    def is_ready(self) -> bool:
+        """Return whether it has read its rules; until then it answers with 503."""
         try:
-            return bool(self.get("status/runtimeinfo"))
+            return requests.get(f"{self._url}/-/ready", timeout=30).ok
         except requests.ConnectionError:
             return False
 
@@ -102,7 +102,7 @@ def prometheus(local: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         )
     made = Prometheus(port)
     try:
-        wait_until(made.runs, (folder / "log").read_text)
+        wait_until(made.is_ready, (folder / "log").read_text)
         ask_again_and_again(local, made)
         yield made
     finally:
