@@ -28,6 +28,7 @@ def create_app(
     from inference_app.health import health
     from inference_app.metrics import metrics
     from inference_app.openapi import openapi
+    from inference_app.page import page
     from inference_app.routes import routes
 
     settings = settings or Settings.from_environment()
@@ -44,4 +45,5 @@ def create_app(
     app.register_blueprint(health)
     app.register_blueprint(openapi)
     app.register_blueprint(metrics)
+    app.register_blueprint(page)
     return app

@@ -7,7 +7,7 @@ from functools import partial
 
 from flask import Blueprint, Response, current_app, g, jsonify, request
 
-from inference_app import answers, health, metrics
+from inference_app import answers, health, metrics, page
 from inference_app.admission import Admission, has_gone
 from inference_app.classifier import Prediction
 from inference_app.config import Settings
@@ -26,10 +26,14 @@ Results = list[list[Prediction]]
 
 @routes.get("/")
 def greet() -> Response:
-    """Say that the server runs, and what to do next."""
+    """Say that the server runs, and what to do next; a browser gets the page."""
     # Not `host_url`, which fails for hosts that only look like international names.
-    text = GREETING.format(scheme=request.scheme, host=request.host)
-    return Response(text, mimetype="text/plain")
+    text = Response(
+        GREETING.format(scheme=request.scheme, host=request.host), mimetype="text/plain"
+    )
+    answer = page.document() if page.is_wanted() else text
+    answer.vary.add("Accept")
+    return answer
 
 
 @routes.post("/predict")

@@ -62,6 +62,8 @@ def test_these_are_the_routes(app: Flask) -> None:
         "/docs",
         "/docs/<name>",
         "/metrics",
+        "/page/<path:name>",
+        "/labels",
     }
 
 

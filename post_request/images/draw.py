@@ -1,7 +1,8 @@
 """Draw the sample pictures, so that none of them belongs to anybody else.
 
-    python post_request/images/draw.py [FOLDER]
+    python post_request/images/draw.py [FOLDER [SAMPLES]]
 
+Into this script's own folder, and small ones for the page's visitors, unless others are named.
 Each picture is one function, named after the class that it shows. It paints at twice the final
 size, in a frame whose y runs from -1 (top) to 1 and whose x runs from -4/3 (left) to 4/3.
 """
@@ -213,12 +214,16 @@ PICTURES: dict[str, Callable[[np.random.Generator], Array]] = {
 
 
 def main() -> None:
-    """Draw every picture into the folder named on the command line, or into this script's own."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
+    """Draw every picture into the folders named on the command line, or where they belong."""
+    here = Path(__file__).parent
+    folders = [here, here.parents[1] / "inference_app" / "page" / "samples"]
+    folders[: len(sys.argv) - 1] = map(Path, sys.argv[1:])
     for name, draw in PICTURES.items():
         canvas = np.clip(draw(np.random.default_rng(1)), 0, 255)
         image = Image.fromarray(np.uint8(canvas)).resize((640, 480), Image.Resampling.LANCZOS)
-        image.save(folder / name, quality=90)
+        image.save(folders[0] / name, quality=90)
+        small = image.resize((320, 240), Image.Resampling.LANCZOS)
+        small.save((folders[1] / name).with_suffix(".webp"), quality=85)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,8 @@ def fronted(folder: Path, module: str = "tests.faults", **settings: str) -> Iter
     """Run an app that can be made to fail, and NGINX, while the `with` lasts."""
     prefix = folder / "nginx"
     prefix.mkdir()
-    prefix.chmod(0o755)
+    for parent in (prefix, *prefix.parents[:3]):
+        parent.chmod(0o755)  # NGINX's workers run as another user
     with serving(folder, module, **settings) as app:
         own = {"NGINX_PORT": str(free_port()), "PORT": str(app.port)}
         nginx = subprocess.Popen(
@@ -63,9 +64,6 @@ def _answers(url: str) -> bool:
 @pytest.fixture
 def make_fronted(tmp_path: Path) -> Iterator[Callable[..., Fronted]]:
     """Return what starts an app with NGINX before it."""
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(0o755)
     with ExitStack() as stack:
         yield lambda **settings: stack.enter_context(fronted(tmp_path, **settings))
 
