@@ -77,7 +77,7 @@ def execute(block: Locator) -> tuple[str, str]:
 def test_every_operation_is_on_the_page(page: Page) -> None:
     shown = page.locator(".opblock-summary-path").all_inner_texts()
     assert [path.replace("\u200b", "") for path in shown] == [
-        "/predict", "/upload", "/", "/livez", "/readyz", "/", "/openapi.json", "/docs",
+        "/predict", "/upload", "/", "/livez", "/readyz", "/", "/labels", "/openapi.json", "/docs",
     ]  # fmt: skip
 
 

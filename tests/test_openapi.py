@@ -23,7 +23,7 @@ from tests.described import check, check_response, resolve, validate
 from tests.server import Server, serving
 
 # Files of a page, which no client asks for by itself; what only the app's own port answers.
-NOT_FOR_CLIENTS = {"/docs/<name>", "/metrics"}
+NOT_FOR_CLIENTS = {"/docs/<name>", "/metrics", "/page/<path:name>"}
 PHOTO = ESPRESSO.read_bytes()
 KEY = "a key of 16 characters"
 POSTED: dict[str, tuple[dict[str, Any], int]] = {
@@ -88,7 +88,7 @@ def test_every_route_is_described_and_nothing_else(app: Flask, document: dict[st
 
 def test_operations_have_names_of_their_own(document: dict[str, Any]) -> None:
     names = re.findall(r"'operationId': '(\w+)'", str(document))
-    assert len(names) == len(set(names)) == 8
+    assert len(names) == len(set(names)) == 9
 
 
 @pytest.mark.parametrize("path", ["/predict", "/upload", "/"])
@@ -109,7 +109,7 @@ def test_clients_of_elder_systems_are_described(
     check(document, contract.call(server.url))
 
 
-@pytest.mark.parametrize("path", ["/livez", "/readyz", "/openapi.json", "/docs"])
+@pytest.mark.parametrize("path", ["/", "/labels", "/livez", "/readyz", "/openapi.json", "/docs"])
 def test_what_is_asked_for_is_answered_as_described(
     server: Server, document: dict[str, Any], path: str
 ) -> None:

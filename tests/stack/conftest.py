@@ -37,7 +37,7 @@ def make_checkout(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path
 @pytest.fixture(scope="session")
 def start_local(make_checkout: Callable[[], Path]) -> Iterator[Callable[..., Stack]]:
     """Start ./run_local.sh in a new checkout, and wait for the first prediction it prints."""
-    started = []
+    started: list[subprocess.Popen[bytes]] = []
 
     def start(checkout: Path | None = None, **settings: str) -> Stack:
         checkout = checkout or make_checkout()

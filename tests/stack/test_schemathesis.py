@@ -38,12 +38,12 @@ def check_log(server: Server) -> None:
     """Fail if a worker died, or a fault of ours is in the log."""
     assert len(server.workers()) == 2
     assert server.log(level="error") == []
-    assert len(server.log(message="request")) > 7 * EXAMPLES // 2
+    assert len(server.log(message="request")) > 8 * EXAMPLES // 2
 
 
 def test_the_app_answers_as_described(tmp_path: Path) -> None:
     with serving(tmp_path, LOG_LEVEL="debug") as server:
-        assert "7 selected / 7 total" in run(tmp_path, server.url)
+        assert "8 selected / 8 total" in run(tmp_path, server.url)
         check_log(server)
 
 
