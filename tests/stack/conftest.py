@@ -46,7 +46,8 @@ def start_local(make_checkout: Callable[[], Path]) -> Iterator[Callable[..., Sta
         output = checkout / f"run_local-{len(started)}.log"  # each its own: all may still write
         with output.open("wb") as log:
             process = subprocess.Popen(
-                ["./run_local.sh"],
+                # Background jobs ignore SIGINT, and so would all that they start.
+                ["env", "--default-signal=INT", "./run_local.sh"],
                 cwd=checkout,
                 env=environment,
                 stdin=subprocess.DEVNULL,
