@@ -68,7 +68,10 @@ def decode(data: bytes, preprocessing: Preprocessing, settings: Settings) -> NDA
         # is needed the difference is as small as that between two resize filters.
         picture.draft("RGB", (2 * preprocessing.shortest_edge,) * 2)
         picture.load()
-        return _resize_and_crop(_to_rgb(_upright(picture)), preprocessing)
+        picture = _upright(picture)  # one name for all of them: what is done with is freed
+        picture = _to_colours(picture)
+        picture = _resize_and_crop(picture, preprocessing)
+        return np.asarray(_on_white_paper(picture))
     except Exception as error:  # Pillow's parsers raise whatever they trip over
         raise DamagedPicture(f"The picture is damaged: {error}.") from error
 
@@ -129,21 +132,26 @@ def _upright(picture: Image.Image) -> Image.Image:
     return picture if turn is None else picture.transpose(turn)
 
 
-def _to_rgb(picture: Image.Image) -> Image.Image:
-    """Return the picture in RGB, as a person would see it on white paper."""
+def _to_colours(picture: Image.Image) -> Image.Image:
+    """Return the picture in RGB, or in RGBA if one can see through it."""
     if picture.mode.startswith("I"):
         # 16 bits of grey: Pillow's own conversion clips at 255 instead of scaling.
         levels = np.asarray(picture).clip(0, 65535) >> 8
         picture = Image.fromarray(levels.astype(np.uint8))
-    if picture.has_transparency_data:
-        rgba = picture.convert("RGBA")
-        paper = Image.new("RGBA", rgba.size, "white")
-        return Image.alpha_composite(paper, rgba).convert("RGB")
-    return picture.convert("RGB")
+    mode = "RGBA" if picture.has_transparency_data else "RGB"
+    return picture if picture.mode == mode else picture.convert(mode)  # else it would be copied
 
 
-def _resize_and_crop(picture: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:
+def _resize_and_crop(picture: Image.Image, preprocessing: Preprocessing) -> Image.Image:
     height, width = preprocessing.crop
     resample = Image.Resampling[preprocessing.interpolation.upper()]
     box = preprocessing.box(picture.width, picture.height)
-    return np.asarray(picture.resize((width, height), resample, box=box))
+    return picture.resize((width, height), resample, box=box)
+
+
+def _on_white_paper(picture: Image.Image) -> Image.Image:
+    """Return the picture in RGB as a person would see it; made small before, that costs nothing."""
+    if picture.mode == "RGB":
+        return picture
+    paper = Image.new("RGBA", picture.size, "white")
+    return Image.alpha_composite(paper, picture).convert("RGB")

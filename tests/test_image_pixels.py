@@ -155,6 +155,13 @@ def test_what_is_half_transparent_is_pale(mode: str, kind: str) -> None:
     np.testing.assert_allclose(colour(encode(picture, kind, lossless=True)), GREY, atol=1)
 
 
+def test_what_fades_is_seen_as_on_paper_before_it_is_made_smaller() -> None:
+    picture = gradient()
+    picture.putalpha(Image.linear_gradient("L").resize(picture.size))
+    paper = Image.new("RGBA", picture.size, "white")
+    assert difference(pixels(encode(picture)), plain(Image.alpha_composite(paper, picture))) < 1
+
+
 @pytest.mark.parametrize(
     ("mode", "ink", "transparent"),
     [

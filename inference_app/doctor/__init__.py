@@ -32,7 +32,7 @@ MB = 1_000_000
 # Measured, as PSS after requests: what is there once; what a worker has beside its weights, which
 # was 37 MB (the bundled model) to 138 (DenseNet-121). See docs/operating.md.
 SHARED, WORKER_LEAST, WORKER_MOST = 100 * MB, 35 * MB, 200 * MB
-BYTES_A_PIXEL = 24  # of a PNG with transparency that is to be turned: the dearest there is
+BYTES_A_PIXEL = 16  # of a WebP with transparency, measured: the dearest there is
 MOST_CONNECTIONS = 1000  # of a worker, Gunicorn's worker_connections
 HEARTBEATS = Path("/dev/shm")  # noqa: S108 as in gunicorn.conf.py
 
