@@ -1,0 +1,170 @@
+"""What each overlay is for: who may talk to whom, what is found by which name, what scales."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from flask.testing import FlaskClient
+
+from tests.conftest import REPO
+from tests.deploy.kubernetes import (
+    KUBERNETES,
+    Manifest,
+    container,
+    environment,
+    needs_kustomize,
+    of_kind,
+    selected,
+)
+from tests.deploy.network import Peer, may_connect
+
+pytestmark = needs_kustomize
+
+NGINX, INGRESS, EXAMPLE = "overlays/nginx", "overlays/ingress", "overlays/example"
+
+
+def pod(name: str, namespace: str = "inference") -> Peer:
+    return Peer(namespace, (("app.kubernetes.io/name", name),))
+
+
+APP, PROXY, OTHER = pod("inference-app"), pod("inference-nginx"), pod("other")
+WORLD = Peer(address="203.0.113.7")
+PROMETHEUS, STRANGER = pod("prometheus", "monitoring"), pod("inference-nginx", "elsewhere")
+DNS = Peer("kube-system", (("k8s-app", "kube-dns"),))
+NODE_DNS = Peer(address="169.254.20.10")
+CONTROLLER = pod("controller", "nginx-ingress")
+
+
+@pytest.mark.parametrize(
+    ("folder", "source", "target", "port", "passes"),
+    [
+        (NGINX, WORLD, PROXY, 8080, True),
+        (NGINX, WORLD, PROXY, 8443, True),
+        (NGINX, WORLD, APP, 8000, False),
+        (NGINX, PROXY, APP, 8000, True),
+        (NGINX, PROXY, APP, 22, False),
+        (NGINX, OTHER, APP, 8000, False),
+        (NGINX, STRANGER, APP, 8000, False),
+        (NGINX, CONTROLLER, APP, 8000, False),
+        (NGINX, PROMETHEUS, APP, 8000, True),
+        (NGINX, PROMETHEUS, APP, 8080, False),
+        (NGINX, APP, WORLD, 443, False),
+        (NGINX, APP, PROXY, 8080, False),
+        (NGINX, APP, DNS, 53, False),
+        (NGINX, PROXY, WORLD, 443, False),
+        (NGINX, PROXY, DNS, 53, True),
+        (NGINX, PROXY, NODE_DNS, 53, True),
+        (NGINX, PROXY, WORLD, 53, False),
+        (NGINX, PROXY, OTHER, 8000, False),
+        (INGRESS, CONTROLLER, APP, 8000, True),
+        (INGRESS, PROMETHEUS, APP, 8000, True),
+        (INGRESS, PROXY, APP, 8000, False),
+        (INGRESS, WORLD, APP, 8000, False),
+        (INGRESS, APP, WORLD, 443, False),
+        ("base", PROMETHEUS, APP, 8000, True),
+        ("base", OTHER, APP, 8000, False),
+    ],
+)
+def test_who_may_connect_to_whom(
+    folder: str, source: Peer, target: Peer, port: int, passes: bool
+) -> None:
+    policies = list(of_kind(folder, "NetworkPolicy").values())
+    assert may_connect(policies, source, target, port) is passes
+
+
+def test_nginx_may_ask_dns_by_udp() -> None:
+    policies = list(of_kind(NGINX, "NetworkPolicy").values())
+    assert may_connect(policies, PROXY, DNS, 53, "UDP")
+    assert not may_connect(policies, PROXY, WORLD, 53, "UDP")
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """Return an overlay of a user's, into a namespace of another name."""
+    stack = os.path.relpath(KUBERNETES / NGINX, tmp_path.resolve())
+    (tmp_path / "kustomization.yaml").write_text(f"namespace: elsewhere\nresources: [{stack}]\n")
+    return tmp_path.resolve()
+
+
+def test_nginx_finds_every_replica_by_its_whole_name(elsewhere: Path) -> None:
+    server = environment(elsewhere, "inference-nginx")["APP_SERVER"]
+    found = re.fullmatch(r"([\w-]+)\.([\w-]+)\.svc\.cluster\.local:(\d+) resolve", server)
+    assert found
+    service = of_kind(elsewhere, "Service")[found[1]]
+    assert service["metadata"]["namespace"] == found[2] == "elsewhere"
+    assert [str(port["port"]) for port in service["spec"]["ports"]] == [found[3]]
+    assert service["spec"]["clusterIP"] == "None"
+    assert selected(elsewhere, service["spec"]["selector"]) == ["inference-app"]
+
+
+def test_a_headless_port_is_the_containers_own() -> None:
+    """Nothing stands between to translate it."""
+    (port,) = of_kind(NGINX, "Service")["inference-app"]["spec"]["ports"]
+    assert container(NGINX, "inference-app")["ports"] == [
+        {"name": port["targetPort"], "containerPort": port["port"]}
+    ]
+
+
+def test_clients_come_to_nginx_with_their_own_addresses() -> None:
+    service = of_kind(NGINX, "Service")["inference"]["spec"]
+    assert selected(NGINX, service["selector"]) == ["inference-nginx"]
+    assert (service["type"], service["externalTrafficPolicy"]) == ("LoadBalancer", "Local")
+
+
+def backend(path: Manifest) -> Manifest:
+    """Return the Service that a path of the Ingress leads to."""
+    service: Manifest = of_kind(INGRESS, "Service")[path["backend"]["service"]["name"]]["spec"]
+    names = [port["name"] for port in service["ports"]]
+    assert path["backend"]["service"]["port"]["name"] in names
+    return service
+
+
+def test_an_ingress_leads_to_the_app_but_for_its_metrics() -> None:
+    (rule,) = of_kind(INGRESS, "Ingress")["inference"]["spec"]["rules"]
+    paths = {(path["pathType"], path["path"]): backend(path) for path in rule["http"]["paths"]}
+    assert selected(INGRESS, paths["Prefix", "/"]["selector"]) == ["inference-app"]
+    assert "selector" not in paths["Exact", "/metrics"]
+    assert len(paths) == 2
+
+
+def test_an_ingress_lets_pass_what_the_app_takes() -> None:
+    notes = of_kind(INGRESS, "Ingress")["inference"]["metadata"]["annotations"]
+    settings = environment(INGRESS, "inference-app")
+    assert notes["nginx.org/client-max-body-size"] == f"{settings['MAX_UPLOAD_MB']}m"
+    timeout = int(notes["nginx.org/proxy-read-timeout"].removesuffix("s"))
+    assert int(settings["DEADLINE"]) < timeout < int(settings["GRACEFUL_TIMEOUT"])
+
+
+def test_the_queue_is_a_metric_that_the_app_has(client: FlaskClient) -> None:
+    metrics = of_kind(EXAMPLE, "HorizontalPodAutoscaler")["inference-app"]["spec"]["metrics"]
+    assert [metric["type"] for metric in metrics] == ["Resource", "Pods"]
+    name = metrics[1]["pods"]["metric"]["name"]
+    assert f"\n{name}{{" in client.get("/metrics").text
+    file = KUBERNETES / "components" / "queue-depth" / "prometheus-adapter.yaml"
+    (rule,) = yaml.safe_load(file.read_text("utf-8"))["rules"]["custom"]
+    assert rule["seriesQuery"].startswith(f"{name}{{")
+
+
+def test_the_example_shows_every_component() -> None:
+    text = (KUBERNETES / EXAMPLE / "kustomization.yaml").read_text("utf-8")
+    used = {Path(path).name for path in yaml.safe_load(text)["components"]}
+    assert used == {path.name for path in (KUBERNETES / "components").iterdir()}
+    (settings,) = of_kind(EXAMPLE, "ConfigMap").values()
+    assert settings["data"]["CLIENT_RATE"] == "5r/s"
+    assert settings["data"]["DEADLINE"] == "10"
+
+
+@pytest.mark.parametrize("document", ["README.md", "deploy/kubernetes/README.md"])
+def test_the_documents_name_what_there_is(document: str) -> None:
+    text = (REPO / document).read_text("utf-8")
+    copies = {copy: folder for folder, copy in re.findall(r"cp -r (\S+) (\S+)", text)}
+    applied = re.findall(r"kubectl apply -k (\S+)", text)
+    assert applied
+    for folder in applied:
+        assert (REPO / copies.get(folder, folder) / "kustomization.yaml").exists()
+    for secret in re.findall(r"create secret \w+ (\S+)", text):
+        assert f"secretName: {secret}" in "".join(
+            path.read_text("utf-8") for path in (KUBERNETES / "components").glob("*/*.yaml")
+        )
