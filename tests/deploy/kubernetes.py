@@ -1,9 +1,10 @@
 """What deploy/kubernetes becomes: rendered by Kustomize, and found again in there."""
 
 import functools
-import os
+import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ import yaml
 from tests.conftest import REPO
 
 KUBERNETES = REPO / "deploy" / "kubernetes"
-FOLDERS = ["base", *sorted(f"overlays/{path.name}" for path in (KUBERNETES / "overlays").iterdir())]
+NGINX, INGRESS, EXAMPLE = "overlays/nginx", "overlays/ingress", "overlays/example"
+COMPLETE = f"{EXAMPLE} with every component"
+FOLDERS = ["base", NGINX, INGRESS, EXAMPLE, COMPLETE]
 
 needs_kustomize = pytest.mark.skipif(
     shutil.which("kustomize") is None, reason="there is no kustomize on this machine"
@@ -26,8 +29,25 @@ Manifest = dict[str, Any]
 @functools.cache
 def render(folder: str | Path) -> list[Manifest]:
     """Return the manifests of a folder, below deploy/kubernetes where the path is relative."""
-    build = ["kustomize", "build", str(KUBERNETES / folder)]
-    done = subprocess.run(build, env=os.environ, capture_output=True, text=True)
+    if folder == COMPLETE:
+        with tempfile.TemporaryDirectory() as copy:
+            return _build(_uncommented(Path(copy)))
+    return _build(KUBERNETES / folder)
+
+
+def _uncommented(copy: Path) -> Path:
+    """Make a copy of it all, the example with the components taken in; return the example."""
+    shutil.copytree(KUBERNETES, copy, dirs_exist_ok=True)
+    file = copy / EXAMPLE / "kustomization.yaml"
+    text, count = re.subn(r"^# - ", "  - ", file.read_text("utf-8"), flags=re.MULTILINE)
+    assert count == len(list((KUBERNETES / "components").iterdir()))
+    file.write_text(text)
+    return file.parent
+
+
+def _build(folder: Path) -> list[Manifest]:
+    build = ["kustomize", "build", str(folder)]
+    done = subprocess.run(build, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return list(yaml.safe_load_all(done.stdout))
 

@@ -1,25 +1,38 @@
-"""The manifests describe the stack that docker-compose.yml does: one truth."""
+"""The manifests run the images as docker-compose.yml does: limits, users, ports, times."""
 
 import re
+from dataclasses import fields
 
 import pytest
 import yaml
 
+from inference_app.config import Settings
 from tests.conftest import REPO
-from tests.deploy.kubernetes import container, environment, needs_kustomize, of_kind, pods
+from tests.deploy.kubernetes import (
+    COMPLETE,
+    FOLDERS,
+    NGINX,
+    container,
+    environment,
+    needs_kustomize,
+    of_kind,
+    pods,
+)
 
 pytestmark = needs_kustomize
 
 COMPOSE = yaml.safe_load((REPO / "docker-compose.yml").read_text("utf-8"))["services"]
 SERVICES = {"inference-app": "inference_app", "inference-nginx": "nginx"}
 BOTH = pytest.mark.parametrize(("deployment", "service"), SERVICES.items())
-NGINX, EXAMPLE = "overlays/nginx", "overlays/example"
-
-
-def example() -> dict[str, str]:
-    """Return the defaults in .env.example."""
-    text = (REPO / ".env.example").read_text("utf-8")
-    return dict(re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE))
+# The variables that each image reads.
+READ = {
+    "inference-app": {row.name.upper() for row in fields(Settings)},
+    "inference-nginx": {
+        name
+        for file in ("templates/inference_app.conf.template", "tls.sh")
+        for name in re.findall(r"\$\{([A-Z_]+)", (REPO / "nginx" / file).read_text("utf-8"))
+    },
+}
 
 
 def filled_in(text: str) -> str:
@@ -38,18 +51,21 @@ def test_images_are_those_of_compose(deployment: str, service: str) -> None:
     assert container(NGINX, deployment)["image"] == filled_in(COMPOSE[service]["image"])
 
 
-@BOTH
-def test_settings_are_those_of_compose(deployment: str, service: str) -> None:
-    settings = environment(NGINX, deployment)
-    for name in COMPOSE[service]["environment"]:
-        if name != "API_KEYS_FILE":  # a component's
-            assert settings[name] == example()[name]
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_variable_is_one_that_its_image_reads(folder: str) -> None:
+    (shared,) = of_kind(folder, "ConfigMap").values()
+    assert shared["data"].keys() <= READ["inference-app"] | READ["inference-nginx"]
+    for name in pods(folder):
+        own = environment(folder, name).keys() - shared["data"].keys()
+        assert own - {"POD_NAMESPACE"} <= READ[name]
 
 
-def test_there_is_no_setting_that_compose_does_not_have() -> None:
-    (settings,) = of_kind(NGINX, "ConfigMap").values()
-    known = {name for service in SERVICES.values() for name in COMPOSE[service]["environment"]}
-    assert settings["data"].keys() == known - {"API_KEYS_FILE"}
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_settings_are_the_defaults(folder: str) -> None:
+    text = (REPO / ".env.example").read_text("utf-8")
+    defaults = dict(re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE))
+    (shared,) = of_kind(folder, "ConfigMap").values()
+    assert shared["data"].items() <= defaults.items()
 
 
 @BOTH
@@ -99,15 +115,15 @@ def test_users_and_ports_are_those_of_the_images(deployment: str, service: str) 
 def test_api_keys_are_read_where_compose_puts_them() -> None:
     name = "API_KEYS_FILE"
     given = COMPOSE["inference_app"]["environment"][name]
-    assert environment(EXAMPLE, "inference-app")[name] == given[len("${API_KEYS_FILE:+") : -1]
+    assert environment(COMPLETE, "inference-app")[name] == given[len("${API_KEYS_FILE:+") : -1]
 
 
 def test_https_is_set_up_as_in_compose() -> None:
     text = (REPO / "docker-compose.tls.yml").read_text("utf-8")
     nginx = yaml.safe_load(text)["services"]["nginx"]
-    assert nginx["environment"].keys() <= environment(EXAMPLE, "inference-nginx").keys()
-    container_ports = container(EXAMPLE, "inference-nginx")["ports"]
+    assert nginx["environment"].keys() <= environment(COMPLETE, "inference-nginx").keys()
+    container_ports = container(COMPLETE, "inference-nginx")["ports"]
     ports = {port["name"]: port["containerPort"] for port in container_ports}
-    service = of_kind(EXAMPLE, "Service")["inference"]["spec"]["ports"]
+    service = of_kind(COMPLETE, "Service")["inference"]["spec"]["ports"]
     (https,) = [port for port in service if port["name"] == "https"]
     assert nginx["ports"] == [f"${{HTTPS_PORT:-{https['port']}}}:{ports[https['targetPort']]}"]

@@ -2,15 +2,22 @@
 
 import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 from flask.testing import FlaskClient
 
+from inference_app.config import Settings
 from tests.conftest import REPO
 from tests.deploy.kubernetes import (
+    COMPLETE,
+    EXAMPLE,
+    INGRESS,
     KUBERNETES,
+    NGINX,
     Manifest,
     container,
     environment,
@@ -21,8 +28,9 @@ from tests.deploy.kubernetes import (
 from tests.deploy.network import Peer, may_connect
 
 pytestmark = needs_kustomize
-
-NGINX, INGRESS, EXAMPLE = "overlays/nginx", "overlays/ingress", "overlays/example"
+needs_promtool = pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="there is no promtool on this machine"
+)
 
 
 def pod(name: str, namespace: str = "inference") -> Peer:
@@ -131,29 +139,72 @@ def test_an_ingress_leads_to_the_app_but_for_its_metrics() -> None:
 
 def test_an_ingress_lets_pass_what_the_app_takes() -> None:
     notes = of_kind(INGRESS, "Ingress")["inference"]["metadata"]["annotations"]
-    settings = environment(INGRESS, "inference-app")
-    assert notes["nginx.org/client-max-body-size"] == f"{settings['MAX_UPLOAD_MB']}m"
+    settings = Settings.from_environment(environment(INGRESS, "inference-app"))
+    assert notes["nginx.org/client-max-body-size"] == f"{settings.max_upload_mb}m"
     timeout = int(notes["nginx.org/proxy-read-timeout"].removesuffix("s"))
-    assert int(settings["DEADLINE"]) < timeout < int(settings["GRACEFUL_TIMEOUT"])
+    assert settings.deadline < timeout < settings.graceful_timeout
 
 
 def test_the_queue_is_a_metric_that_the_app_has(client: FlaskClient) -> None:
-    metrics = of_kind(EXAMPLE, "HorizontalPodAutoscaler")["inference-app"]["spec"]["metrics"]
+    metrics = of_kind(COMPLETE, "HorizontalPodAutoscaler")["inference-app"]["spec"]["metrics"]
     assert [metric["type"] for metric in metrics] == ["Resource", "Pods"]
     name = metrics[1]["pods"]["metric"]["name"]
     assert f"\n{name}{{" in client.get("/metrics").text
+    assert adapter_rule()["seriesQuery"].startswith(f"{name}{{")
+
+
+def adapter_rule() -> Manifest:
+    """Return what the Prometheus adapter is told to make of the app's metric."""
     file = KUBERNETES / "components" / "queue-depth" / "prometheus-adapter.yaml"
     (rule,) = yaml.safe_load(file.read_text("utf-8"))["rules"]["custom"]
-    assert rule["seriesQuery"].startswith(f"{name}{{")
+    found: Manifest = rule
+    return found
 
 
-def test_the_example_shows_every_component() -> None:
-    text = (KUBERNETES / EXAMPLE / "kustomization.yaml").read_text("utf-8")
-    used = {Path(path).name for path in yaml.safe_load(text)["components"]}
-    assert used == {path.name for path in (KUBERNETES / "components").iterdir()}
-    (settings,) = of_kind(EXAMPLE, "ConfigMap").values()
-    assert settings["data"]["CLIENT_RATE"] == "5r/s"
-    assert settings["data"]["DEADLINE"] == "10"
+@needs_promtool
+def test_the_queue_of_each_pod_is_the_mean_of_a_minute_over_all_stages(tmp_path: Path) -> None:
+    series = "inference_app_pictures_waiting"
+    query = (
+        adapter_rule()["metricsQuery"]
+        .replace("<<.Series>>", series)
+        .replace("<<.LabelMatchers>>", 'namespace="inference",pod=~"a|b"')
+        .replace("<<.GroupBy>>", "pod")
+    )
+
+    def line(stage: str, pod: str, namespace: str, values: str) -> dict[str, str]:
+        labels = f'stage="{stage}",pod="{pod}",namespace="{namespace}"'
+        return {"series": f"{series}{{{labels}}}", "values": values}
+
+    test = {
+        "interval": "15s",
+        "input_series": [
+            line("decode", "a", "inference", "0 7 4 8 8 8"),  # over a minute: 7
+            line("infer", "a", "inference", "1x5"),
+            line("decode", "b", "inference", "0x5"),
+            line("decode", "a", "elsewhere", "9x5"),
+        ],
+        "promql_expr_test": [
+            {
+                "expr": query,
+                "eval_time": "75s",
+                "exp_samples": [
+                    {"labels": '{pod="a"}', "value": 8},
+                    {"labels": '{pod="b"}', "value": 0},
+                ],
+            }
+        ],
+    }
+    file = tmp_path / "test.yml"
+    file.write_text(yaml.safe_dump({"evaluation_interval": "15s", "tests": [test]}))
+    done = subprocess.run(["promtool", "test", "rules", str(file)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_example_takes_images_from_a_registry_and_adds_a_setting() -> None:
+    for name in ("inference-app", "inference-nginx"):
+        assert container(EXAMPLE, name)["image"] == f"you/{container(NGINX, name)['image']}"
+        before, after = environment(NGINX, name), environment(EXAMPLE, name)
+        assert after.items() > before.items()
 
 
 @pytest.mark.parametrize("document", ["README.md", "deploy/kubernetes/README.md"])
