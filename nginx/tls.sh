@@ -18,9 +18,10 @@ ssl_ciphers ECDHE+AESGCM:ECDHE+CHACHA20;
 ssl_session_cache shared:tls:4m;
 ssl_session_tickets off;
 add_header Strict-Transport-Security "max-age=31536000" always;
-# Who comes without TLS is sent to it, but for health checks from inside.
+# Who comes without TLS is sent to it, but for health checks from inside. (\$request_uri: \$uri would
+# be that of the error page where there is no app, which has to pass here again.)
 set \$plain \$https;
-if (\$uri ~ "^/(livez|readyz)\$") {
+if (\$request_uri ~ "^/(livez|readyz)(\?|\$)") {
     set \$plain on;
 }
 if (\$plain = "") {

@@ -230,3 +230,14 @@ def test_https_by_naming_a_certificate(
         socket.create_connection(("127.0.0.1", port), timeout=30) as connection,
     ):
         context.wrap_socket(connection, server_hostname="localhost").close()
+
+
+def test_a_health_check_without_tls_is_told_that_there_is_no_app(
+    make_fronted: Callable[..., Fronted], certificate: tuple[Path, Path]
+) -> None:
+    crt, key = certificate
+    stack = make_fronted(TLS_CERTIFICATE=str(crt), TLS_KEY=str(key), TLS_PORT=str(free_port()))
+    stack.app.process.terminate()
+    stack.app.process.wait(timeout=30)
+    answer = requests.get(f"{stack.url}/readyz", allow_redirects=False, timeout=30)
+    assert answer.status_code == 502
