@@ -1,5 +1,7 @@
 """The manifests in deploy/kubernetes are valid, fit together, and promise what they should."""
 
+import re
+
 import kubernetes_validate
 import pytest
 from flask.testing import FlaskClient
@@ -7,6 +9,7 @@ from kubernetes_validate.utils import all_versions
 
 from tests.deploy.kubernetes import (
     FOLDERS,
+    KUBERNETES,
     container,
     environment,
     needs_kustomize,
@@ -20,11 +23,26 @@ from tests.deploy.pod_security import violations
 
 pytestmark = [needs_kustomize, pytest.mark.parametrize("folder", FOLDERS)]
 
+DOCUMENT = (KUBERNETES / "README.md").read_text("utf-8")
+(OLDEST,) = re.findall(r"Kubernetes (\d\.\d+) or later", DOCUMENT)
 NEWEST = list(dict.fromkeys(all_versions()))[-3:]
-SECRETS = {"inference-api-keys": {"api_keys"}, "inference-tls": {"tls.crt", "tls.key"}}
 
 
-@pytest.mark.parametrize("version", NEWEST)
+def documented_secrets() -> dict[str, set[str]]:
+    """Return the keys of each secret that the document tells to create.
+
+    Source of those of a TLS secret: https://kubernetes.io/docs/concepts/configuration/secret/
+    """
+    commands = re.findall(r"create secret (\w+) (\S+)(.*)", DOCUMENT)
+    return {
+        name: {"tls.crt", "tls.key"}
+        if kind == "tls"
+        else set(re.findall(r"--from-file=(\w+)=", files))
+        for kind, name, files in commands
+    }
+
+
+@pytest.mark.parametrize("version", [OLDEST, *NEWEST])
 def test_the_api_takes_every_manifest(folder: str, version: str) -> None:
     for manifest in render(folder):
         kubernetes_validate.validate(manifest, version, strict=True)
@@ -106,7 +124,9 @@ def test_every_volume_is_mounted_and_every_secret_read(folder: str) -> None:
             f"{mounts[each]}/{key}"
             for each, volume in volumes.items()
             if "secret" in volume
-            for key in SECRETS[volume["secret"]["secretName"]]
+            for key in documented_secrets()[volume["secret"]["secretName"]]
         }
         read = environment(folder, name).values()
         assert secrets == {value for value in read if value.startswith("/run/secrets")}
+        group = pod["spec"]["securityContext"]["fsGroup"]
+        assert group == pod["spec"]["securityContext"]["runAsGroup"]
