@@ -10,5 +10,5 @@ export PATH=$PWD/.venv/bin:$PATH
 ruff check .
 ruff format --check .
 mypy
-shellcheck ./*.sh ./*/*.sh inference_app/prepare/*.sh .ci/run
+shellcheck ./*.sh ./*/*.sh deploy/*/*.sh inference_app/prepare/*.sh .ci/run
 python -m pytest "$@"

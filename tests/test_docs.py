@@ -30,6 +30,7 @@ RUN_IN = {
         "API keys": "stack/test_docs.py",
         "Traces": "stack/test_docs.py",
         "Upgrades and roll-back": "stack/test_docs.py",
+        "Docker Swarm": "stack/test_swarm.py",
     },
     "docs/settings.md": {},
 }

@@ -48,7 +48,9 @@ def test_compose_passes_every_setting_on() -> None:
 
 
 def test_the_example_names_every_variable_of_compose() -> None:
-    used = set(re.findall(r"\$\{([A-Z_]+)", (REPO / "docker-compose.yml").read_text("utf-8")))
+    files = ("docker-compose.yml", "deploy/swarm/stack.yml")
+    text = "".join((REPO / file).read_text("utf-8") for file in files)
+    used = set(re.findall(r"\$\{([A-Z_]+)", text))
     example = set(re.findall(r"^([A-Z_]+)=", (REPO / ".env.example").read_text("utf-8"), re.M))
     assert used == example
 

@@ -3,7 +3,7 @@
 # again after each change: of the images, of .env, of keys.
 #   deploy/swarm/deploy.sh                           as docker-compose.yml and .env have it
 #   deploy/swarm/deploy.sh docker-compose.tls.yml    with more Compose files
-# STACK is its name: inference. REPLICAS is how many: 2.
+# STACK is its name: inference. REPLICAS is how many: 3.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

@@ -16,7 +16,8 @@ from tests.stack.docker import docker
 from tests.stack.running import clean_environment
 
 CGROUPS = Path("/sys/fs/cgroup")
-ALONE = ["unshare", *"--uts --net --mount --pid --fork --kill-child --mount-proc".split()]
+NAMESPACES = ["--uts", "--net", "--mount", "--pid"]
+ALONE = ["unshare", *NAMESPACES, "--fork", "--kill-child", "--mount-proc"]
 # What an engine keeps at fixed places is below /run.
 ENGINE = 'hostname "$0" && mount -t tmpfs tmpfs /run && exec dockerd "$@"'
 
@@ -63,6 +64,10 @@ class Node:
         ip("link", "set", self.name, "up")
         self.configure("test", self.address)
 
+    def cut_off(self) -> None:
+        """Cut its cable to the others: they hear nothing more of it, nor of its end."""
+        self._inside("ip", "link", "set", "cluster", "down")
+
     def kill(self) -> None:
         """Kill all its processes at once, those of its containers too."""
         if self._process:
@@ -87,9 +92,12 @@ class Node:
 
     def configure(self, interface: str, address: str) -> None:
         """Give one of its network interfaces an address."""
-        inside = ["nsenter", f"--net=/proc/{self.pid}/ns/net"]
-        for command in (["address", "add", f"{address}/24", "dev"], ["link", "set", "up", "dev"]):
-            subprocess.run([*inside, "ip", *command, interface], check=True)
+        self._inside("ip", "address", "add", f"{address}/24", "dev", interface)
+        self._inside("ip", "link", "set", interface, "up")
+
+    def _inside(self, *command: str) -> None:
+        enter = ["nsenter", f"--net=/proc/{self.pid}/ns/net"]
+        subprocess.run([*enter, *command], check=True)
 
     def _answers(self) -> bool:
         ask = ["docker", "--host", self.host, "info"]
@@ -151,12 +159,15 @@ class Swarm:
             )
         assert (save.returncode, done.returncode) == (0, 0), done.stderr
 
-    def deploy(self, checkout: Path, **settings: str) -> subprocess.CompletedProcess[str]:
-        """Run deploy.sh on the manager."""
+    def run(
+        self, command: str, checkout: Path, **settings: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a line of the documents on the manager."""
+        environment = clean_environment(DOCKER_HOST=self.manager.host, **settings)
         return subprocess.run(
-            ["deploy/swarm/deploy.sh"],
+            ["bash", "-c", command],
             cwd=checkout,
-            env=clean_environment(DOCKER_HOST=self.manager.host, **settings),
+            env=environment,
             capture_output=True,
             text=True,
         )
@@ -169,5 +180,5 @@ class Swarm:
 
 
 def ip(*arguments: str) -> None:
-    """Run ip(8) of iproute2."""
+    """Run iproute2's program, see man 8 ip."""
     subprocess.run(["ip", *arguments], check=True)

@@ -1,14 +1,18 @@
-"""A real Swarm of two nodes: it is deployed and changed, and loses a node, while clients ask."""
+"""A real Swarm of two nodes, run by the lines of docs/operating.md: it is deployed and changed,
+and loses a node, while clients ask.
+"""
 
 import json
 import shutil
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import requests
 
 from tests.conftest import ESPRESSO, REPO
+from tests.readme import commands
 from tests.server import wait_until
 from tests.stack.docker import docker, needs_docker
 from tests.stack.load import Load
@@ -17,9 +21,14 @@ from tests.stack.swarm import Swarm
 
 pytestmark = needs_docker
 
+START, UPDATE, SECURE, SCALE, DRAIN, ACTIVATE, SPREAD = commands("docs/operating.md")[
+    "Docker Swarm"
+]
 APP = "inference_inference_app"
-SETTINGS = {"HTTP_PORT": "8080", "IMAGE_TAG": "test", "WORKERS": "1"}
+SETTINGS = {"HTTP_PORT": "8080", "HTTPS_PORT": "8443", "IMAGE_TAG": "test", "WORKERS": "1"}
 BUNDLED = REPO / "inference_app" / "bundled"
+
+Run = Callable[[str], subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +50,18 @@ def images(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[l
 def swarm(
     stack: Stack, images: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Swarm]:
-    """Deploy the stack to a Swarm, as its documents say."""
+    """Deploy the stack to a Swarm."""
     with Swarm(tmp_path_factory.mktemp("swarm")) as swarm:
         swarm.load(*images)
-        deployed = swarm.deploy(stack.checkout, **SETTINGS)
+        deployed = swarm.run(START, stack.checkout, **SETTINGS)
         assert deployed.returncode == 0, deployed.stdout + deployed.stderr
         yield swarm
+
+
+@pytest.fixture
+def run(swarm: Swarm, stack: Stack) -> Run:
+    """Return what runs a line on the manager."""
+    return lambda line: swarm.run(line, stack.checkout, **SETTINGS)
 
 
 @pytest.fixture
@@ -55,88 +70,115 @@ def url(swarm: Swarm) -> str:
     return f"http://{swarm.manager.address}:8080"
 
 
-def model(url: str) -> str:
+def model(url: str) -> str | None:
     """Return the name of the model that answers."""
-    return requests.post(f"{url}/predict", ESPRESSO.read_bytes(), timeout=30).headers["X-Model"]
+    answer = requests.post(f"{url}/predict", ESPRESSO.read_bytes(), timeout=30)
+    return answer.headers.get("X-Model")
 
 
-def wait_for(swarm: Swarm, *counts: int) -> None:
-    """Wait until so many replicas run on the manager and on the worker."""
-    wanted = [count for count in counts]
+def wait_for(swarm: Swarm, replicas: int, nodes: int = 2) -> None:
+    """Wait until so many replicas run, on so many nodes."""
 
     def reached() -> bool:
         running = swarm.running(APP)
-        return [running[node.name] for node in swarm.nodes] == wanted
+        return running.total() == replicas and len(running) == nodes
 
     wait_until(reached, lambda: swarm.manager.docker("service", "ps", "--no-trunc", APP), within=90)
 
 
+def nothing_failed(load: Load, meanwhile: str) -> bool:
+    """Return whether each request of a load was answered; print how many there were."""
+    print(f"{meanwhile}: {dict(load.outcomes)}")
+    return set(load.outcomes) == {200}
+
+
 def test_it_runs_on_both_nodes_and_each_one_answers(swarm: Swarm) -> None:
-    assert swarm.running(APP) == {node.name: 1 for node in swarm.nodes}
+    wait_for(swarm, 3)
     for node in swarm.nodes:
         assert model(f"http://{node.address}:8080") == "resnet-tiny-imagenet"
 
 
-def test_scaling_costs_no_request(swarm: Swarm, url: str) -> None:
-    with Load(url) as load:
+def test_scaling_costs_no_request(swarm: Swarm, run: Run, url: str) -> None:
+    with Load(url, clients=4) as load:
         load.wait_for(50)
-        for each in (2, 1):
-            swarm.manager.docker("service", "scale", f"{APP}={2 * each}")
-            wait_for(swarm, each, each)
-            load.wait_for(300)
-    print(f"scaled 2 -> 4 -> 2 under load: {dict(load.outcomes)}")
-    assert (load.failures, load.outcomes["refused"]) == ({}, 0)
+        for replicas in (5, 3):
+            assert run(SCALE.replace("=5", f"={replicas}")).returncode == 0
+            wait_for(swarm, replicas)
+            load.wait_for(200)
+    assert nothing_failed(load, "scaled 3 -> 5 -> 3")
 
 
-def test_a_new_model_costs_no_request(swarm: Swarm, stack: Stack, url: str) -> None:
-    with Load(url) as load:
+def test_a_new_model_costs_no_request(run: Run, url: str) -> None:
+    with Load(url, clients=4) as load:
         load.wait_for(50)
-        deployed = swarm.deploy(stack.checkout, **SETTINGS, APP_TAG="new")
+        updated = run(UPDATE.replace("0.1.0-densenet-121", "new"))
         load.wait_for(50)
-    print(f"updated to another model under load: {dict(load.outcomes)}")
-    assert deployed.returncode == 0, deployed.stdout + deployed.stderr
-    assert (load.failures, load.outcomes["refused"]) == ({}, 0)
+    assert updated.returncode == 0, updated.stdout + updated.stderr
+    assert nothing_failed(load, "updated to another model")
     assert {model(url) for _ in range(10)} == {"new"}
 
 
-def test_a_broken_model_rolls_back_by_itself_and_costs_no_request(
-    swarm: Swarm, stack: Stack, url: str
+def test_a_broken_model_is_rolled_back_and_costs_no_request(
+    swarm: Swarm, run: Run, url: str
 ) -> None:
     before = model(url)
-    with Load(url) as load:
+    with Load(url, clients=4) as load:
         load.wait_for(50)
-        deployed = swarm.deploy(stack.checkout, **SETTINGS, APP_TAG="broken")
+        updated = run(UPDATE.replace("0.1.0-densenet-121", "broken"))
         load.wait_for(50)
-    print(f"updated to a broken model under load: {dict(load.outcomes)}")
-    assert deployed.returncode == 1
-    assert f"error: {APP} was rolled back" in deployed.stderr
-    assert (load.failures, load.outcomes["refused"]) == ({}, 0)
+    assert updated.returncode == 1
+    assert f"error: {APP} was rolled back" in updated.stderr
+    assert nothing_failed(load, "updated to a broken model")
+    wait_for(swarm, 3)
     assert {model(url) for _ in range(10)} == {before}
-    wait_for(swarm, 1, 1)
 
 
-def test_draining_a_node_costs_no_request(swarm: Swarm, url: str) -> None:
-    with Load(url) as load:
+def test_draining_a_node_costs_no_request(swarm: Swarm, run: Run, url: str) -> None:
+    with Load(url, clients=4) as load:
         load.wait_for(50)
-        swarm.manager.docker("node", "update", "--availability", "drain", swarm.worker.name)
-        wait_for(swarm, 2, 0)
-        load.wait_for(100)
-        swarm.manager.docker("node", "update", "--availability", "active", swarm.worker.name)
-        swarm.manager.docker("service", "update", "--force", APP)
-        wait_for(swarm, 1, 1)
-        load.wait_for(100)
-    print(f"a node of two drained under load: {dict(load.outcomes)}")
-    assert (load.failures, load.outcomes["refused"]) == ({}, 0)
-
-
-def test_killing_a_node_costs_no_request(swarm: Swarm, url: str) -> None:
-    with Load(url) as load:
+        assert run(DRAIN.replace("NODE", swarm.worker.name)).returncode == 0
+        wait_for(swarm, 3, nodes=1)
         load.wait_for(50)
+        assert run(ACTIVATE.replace("NODE", swarm.worker.name)).returncode == 0
+        assert run(SPREAD).returncode == 0
+        wait_for(swarm, 3)
+        load.wait_for(50)
+    assert nothing_failed(load, "drained a node of two")
+
+
+def test_a_node_that_dies_costs_no_request(swarm: Swarm, url: str) -> None:
+    with Load(url, clients=4) as load:
+        load.wait_for(50)
+        swarm.worker.cut_off()
         swarm.worker.kill()
-        wait_for(swarm, 2, 0)
-        load.wait_for(100)
-    print(f"a node of two killed under load: {dict(load.outcomes)}")
-    assert (load.failures, load.outcomes["refused"]) == ({}, 0)
+        wait_for(swarm, 3, nodes=1)
+        load.wait_for(50)
+    assert nothing_failed(load, "lost a node of two")
     swarm.worker.start()
     swarm.cable()
-    wait_until(lambda: swarm.running("inference_nginx")[swarm.worker.name], "it comes back", 90)
+    wait_until(lambda: len(swarm.running("inference_nginx")) == 2, "it does not come back", 90)
+
+
+def test_keys_and_certificates_are_secrets(
+    swarm: Swarm, stack: Stack, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, key = swarm.manager.address, "0123456789abcdef"
+    (stack.checkout / "keys.txt").write_text(f"{key}\n")
+    openssl = "openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out crt.pem -subj /CN=x"
+    assert run(f"{openssl} -addext subjectAltName=IP:{host}").returncode == 0
+    deployed = run(SECURE)
+    assert deployed.returncode == 0, deployed.stdout + deployed.stderr
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(stack.checkout / "crt.pem"))
+    url, picture = f"https://{host}:8443/predict", ESPRESSO.read_bytes()
+    assert requests.post(url, picture, timeout=30).status_code == 401
+    headers = {"X-API-Key": key}
+    assert requests.post(url, picture, headers=headers, timeout=30).status_code == 200
+
+
+def test_without_a_swarm_it_says_what_to_do(stack: Stack) -> None:
+    script = stack.checkout / "deploy/swarm/deploy.sh"
+    done = subprocess.run([str(script)], env=stack.environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "error: this engine is no manager of a Swarm; make it one: docker swarm init\n"
+    )
