@@ -32,7 +32,7 @@ def stack(project: Section) -> Section:
     for value in services.values():
         for kind, known in versioned.items():
             value[kind] = [each for each in value.get(kind) or [] if each["source"] in known]
-    others = {key: project[key] for key in ("networks", "volumes") if key in project}
+    others: Section = {key: project[key] for key in ("networks", "volumes") if key in project}
     return {"services": services, **others, **versioned}
 
 

@@ -59,6 +59,7 @@ class Node:
                 stderr=log,
             )
         wait_until(self._answers, self._log.read_text, within=60)
+        self._unplug()
         ip("link", "add", self.name, "type", "veth", "peer", "name", "test", "netns", str(self.pid))
         ip("address", "add", f"{self._gateway}/24", "dev", self.name)
         ip("link", "set", self.name, "up")
@@ -66,7 +67,7 @@ class Node:
 
     def cut_off(self) -> None:
         """Cut its cable to the others: they hear nothing more of it, nor of its end."""
-        self._inside("ip", "link", "set", "cluster", "down")
+        self.inside("ip", "link", "set", "cluster", "down")
 
     def kill(self) -> None:
         """Kill all its processes at once, those of its containers too."""
@@ -74,6 +75,7 @@ class Node:
             self._process.kill()
             self._process.wait(timeout=30)
             self._process = None
+            self._unplug()
             wait_until(self._is_gone, f"{self.name} does not end")
 
     def remove(self) -> None:
@@ -92,26 +94,31 @@ class Node:
 
     def configure(self, interface: str, address: str) -> None:
         """Give one of its network interfaces an address."""
-        self._inside("ip", "address", "add", f"{address}/24", "dev", interface)
-        self._inside("ip", "link", "set", interface, "up")
+        self.inside("ip", "address", "add", f"{address}/24", "dev", interface)
+        self.inside("ip", "link", "set", interface, "up")
 
-    def _inside(self, *command: str) -> None:
+    def inside(self, *command: str) -> None:
+        """Run a command of this machine in the node's network."""
         enter = ["nsenter", f"--net=/proc/{self.pid}/ns/net"]
         subprocess.run([*enter, *command], check=True)
+
+    def _unplug(self) -> None:
+        """Remove its cable to the test, which may outlive it: connections wait for a last answer."""
+        subprocess.run(["ip", "link", "delete", self.name], capture_output=True)
 
     def _answers(self) -> bool:
         ask = ["docker", "--host", self.host, "info"]
         return subprocess.run(ask, capture_output=True).returncode == 0
 
     def _is_gone(self) -> bool:
-        """Remove what its end leaves; return whether that was possible: no process is left."""
+        """Remove its control groups; return whether that was possible: no process is left."""
         try:
             for top in [*CGROUPS.glob(self.name), *CGROUPS.glob(f"*/{self.name}")]:
                 for folder in [*sorted(top.rglob("*/"), reverse=True), top]:
                     folder.rmdir()
         except OSError:
             return False
-        return not Path(f"/sys/class/net/{self.name}").exists()
+        return True
 
 
 class Swarm:
@@ -140,6 +147,11 @@ class Swarm:
         self.manager.docker("swarm", "init", "--advertise-addr", manager)
         token = self.manager.docker("swarm", "join-token", "--quiet", "worker")
         self.worker.docker("swarm", "join", "--token", token, manager)
+
+    def recable(self) -> None:
+        """Connect the nodes again, after one was killed."""
+        self.manager.inside("ip", "link", "delete", "cluster")
+        self.cable()
 
     def cable(self) -> None:
         """Connect the nodes."""

@@ -1,12 +1,9 @@
-"""A real Swarm of two nodes, run by the lines of docs/operating.md: it is deployed and changed,
-and loses a node, while clients ask.
-"""
+"""A real Swarm of two nodes, run by the lines of docs/operating.md, while clients ask."""
 
 import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 import requests
@@ -155,7 +152,7 @@ def test_a_node_that_dies_costs_no_request(swarm: Swarm, url: str) -> None:
         load.wait_for(50)
     assert nothing_failed(load, "lost a node of two")
     swarm.worker.start()
-    swarm.cable()
+    swarm.recable()
     wait_until(lambda: len(swarm.running("inference_nginx")) == 2, "it does not come back", 90)
 
 
