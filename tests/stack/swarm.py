@@ -18,8 +18,10 @@ from tests.stack.running import clean_environment
 CGROUPS = Path("/sys/fs/cgroup")
 NAMESPACES = ["--uts", "--net", "--mount", "--pid"]
 ALONE = ["unshare", *NAMESPACES, "--fork", "--kill-child", "--mount-proc"]
-# What an engine keeps at fixed places is below /run.
-ENGINE = 'hostname "$0" && mount -t tmpfs tmpfs /run && exec dockerd "$@"'
+# What an engine keeps at fixed places is below /run. It starts when told to: cables come first.
+BOOT = (
+    'hostname "$0" && mount -t tmpfs tmpfs /run && echo up && read -r go && exec dockerd "$@" >&2'
+)
 
 
 class Node:
@@ -45,25 +47,35 @@ class Node:
         assert self._process
         return self._process.pid
 
-    def start(self) -> None:
-        """Switch it on; return when its engine answers."""
+    def boot(self) -> None:
+        """Switch it on; its engine does not run yet."""
         options = ["--host", self.host, "--data-root", f"{self._folder}/data"]
         options += ["--exec-opt", "native.cgroupdriver=cgroupfs", "--cgroup-parent", self.name]
         dies_with_the_test = ["setpriv", "--pdeathsig", "KILL"]
         self._folder.mkdir(exist_ok=True)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*dies_with_the_test, *ALONE, "sh", "-c", ENGINE, self.name, *options],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
+                [*dies_with_the_test, *ALONE, "sh", "-c", BOOT, self.name, *options],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
                 stderr=log,
             )
-        wait_until(self._answers, self._log.read_text, within=60)
+        assert self._process.stdout
+        assert self._process.stdout.readline() == b"up\n", self._log.read_text()
         self._unplug()
         ip("link", "add", self.name, "type", "veth", "peer", "name", "test", "netns", str(self.pid))
         ip("address", "add", f"{self._gateway}/24", "dev", self.name)
         ip("link", "set", self.name, "up")
+        self.inside("ip", "link", "set", "lo", "up")
         self.configure("test", self.address)
+
+    def start_engine(self) -> None:
+        """Start Docker on it; return when it answers."""
+        assert self._process
+        assert self._process.stdin
+        self._process.stdin.write(b"go\n")
+        self._process.stdin.flush()
+        wait_until(self._answers, lambda: self._log.read_text()[-2000:], within=60)
 
     def cut_off(self) -> None:
         """Cut its cable to the others: they hear nothing more of it, nor of its end."""
@@ -72,8 +84,8 @@ class Node:
     def kill(self) -> None:
         """Kill all its processes at once, those of its containers too."""
         if self._process:
-            self._process.kill()
-            self._process.wait(timeout=30)
+            with self._process as process:  # closes its pipes
+                process.kill()
             self._process = None
             self._unplug()
             wait_until(self._is_gone, f"{self.name} does not end")
@@ -103,7 +115,7 @@ class Node:
         subprocess.run([*enter, *command], check=True)
 
     def _unplug(self) -> None:
-        """Remove its cable to the test, which may outlive it: connections wait for a last answer."""
+        """Remove its cable to the test; it outlives the node while connections wait for answers."""
         subprocess.run(["ip", "link", "delete", self.name], capture_output=True)
 
     def _answers(self) -> bool:
@@ -141,17 +153,21 @@ class Swarm:
 
     def _start(self) -> None:
         for node in self.nodes:
-            node.start()
+            node.boot()
         self.cable()
+        for node in self.nodes:
+            node.start_engine()
         manager = self.manager.cluster_address
         self.manager.docker("swarm", "init", "--advertise-addr", manager)
         token = self.manager.docker("swarm", "join-token", "--quiet", "worker")
         self.worker.docker("swarm", "join", "--token", token, manager)
 
-    def recable(self) -> None:
-        """Connect the nodes again, after one was killed."""
+    def restart_worker(self) -> None:
+        """Switch the worker on again, after it was killed."""
+        self.worker.boot()
         self.manager.inside("ip", "link", "delete", "cluster")
         self.cable()
+        self.worker.start_engine()
 
     def cable(self) -> None:
         """Connect the nodes."""

@@ -1,6 +1,7 @@
 """A real Swarm of two nodes, run by the lines of docs/operating.md, while clients ask."""
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -16,7 +17,12 @@ from tests.stack.load import Load
 from tests.stack.running import Stack
 from tests.stack.swarm import Swarm
 
-pytestmark = needs_docker
+PROGRAMS = ("dockerd", "ip", "nsenter", "setpriv", "unshare")
+needs_root = pytest.mark.skipif(
+    os.geteuid() != 0 or not all(shutil.which(program) for program in PROGRAMS),
+    reason=f"two engines of one's own need root and {', '.join(PROGRAMS)}",
+)
+pytestmark = [needs_docker, needs_root]
 
 START, UPDATE, SECURE, SCALE, DRAIN, ACTIVATE, SPREAD = commands("docs/operating.md")[
     "Docker Swarm"
@@ -151,8 +157,7 @@ def test_a_node_that_dies_costs_no_request(swarm: Swarm, url: str) -> None:
         wait_for(swarm, 3, nodes=1)
         load.wait_for(50)
     assert nothing_failed(load, "lost a node of two")
-    swarm.worker.start()
-    swarm.recable()
+    swarm.restart_worker()
     wait_until(lambda: len(swarm.running("inference_nginx")) == 2, "it does not come back", 90)
 
 
