@@ -51,7 +51,7 @@ def service(name: str, value: Section) -> Section:
 
 
 def tmpfs(short: str) -> Section:
-    """Return a file system in memory as a mount; each user may write to it."""
+    """Return a file system in memory as a mount, whose mode is that of the folder in the image."""
     target, _, options = short.partition(":")
     size = re.search(r"\bsize=(\d+)([kmg]?)", options)
     limit = {"size": int(size[1]) * UNITS[size[2]]} if size else {}

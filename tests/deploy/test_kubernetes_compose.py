@@ -37,7 +37,8 @@ READ = {
 
 def filled_in(text: str) -> str:
     """Return a value of docker-compose.yml, with the defaults that are in it."""
-    return re.sub(r"\$\{\w+:-(.*?)\}", r"\1", text)
+    inner = re.sub(r"\$\{\w+:-([^${}]*)\}", r"\1", text)
+    return inner if inner == text else filled_in(inner)
 
 
 def size(text: str) -> int:
