@@ -1,6 +1,7 @@
 """The command line of the measurements: `python -m benchmarks worker`."""
 
 import json
+import math
 from typing import Any
 
 import click
@@ -16,6 +17,8 @@ from benchmarks import (
     models,
     overload,
     peak,
+    queueing,
+    replicas,
     worker,
 )
 from benchmarks.peers import run as peers
@@ -97,6 +100,43 @@ def measure_hostile() -> None:
 def measure_cache() -> None:
     """Measure what a cache of compiled networks would save, and cost."""
     _write("cache", cache.measure([make() for make in MODELS.values()]))
+
+
+@cli.command("replicas")
+def measure_replicas() -> None:
+    """Measure one to four replicas in Docker, and how well `size` foretells their latencies."""
+    results = replicas.measure()
+    _write("replicas", results)
+    replicas.draw(results, RESULTS / "replicas.svg")
+
+
+def _read(_context: click.Context, _parameter: click.Parameter, pairs: tuple[str, ...]) -> Any:
+    """Read pairs like 4:137."""
+    try:
+        return {int(users): float(per_s) for users, per_s in (pair.split(":") for pair in pairs)}
+    except ValueError as error:
+        raise click.BadParameter(f"{' '.join(pairs)!r} is not like 1:88 4:137") from error
+
+
+@cli.command("size")
+@click.option("--rate", type=float, required=True, help="Requests/s, at the busiest.")
+@click.option("--p99", type=float, required=True, help="Milliseconds that 99 of 100 may take.")
+@click.argument("measured", nargs=-1, required=True, metavar="USERS:OK/S...", callback=_read)
+def size(rate: float, p99: float, measured: dict[int, float]) -> None:
+    """Say how many replicas it takes, from what one does: 1:88 4:137 16:146.
+
+    These are lines of the load test, run against one replica: so many users, so many answers/s.
+    """
+    works = json.loads((RESULTS / "replicas.json").read_text("utf-8"))["works"]
+    one = queueing.Replica(measured, works)
+    try:
+        enough = queueing.needed(one, rate, p99)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    for count in range(max(1, enough - 1), enough + 2):
+        p50, at_99 = queueing.percentiles(one, count, rate)
+        times = f"p50 {p50:.0f} ms, p99 {at_99:.0f} ms" if at_99 < math.inf else "too few"
+        click.echo(f"{count} replicas: {times}")
 
 
 @cli.command("accuracy")

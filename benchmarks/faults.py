@@ -9,23 +9,19 @@ import statistics
 import subprocess
 import threading
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine, pictures
-from benchmarks.peers import bodies
+from benchmarks import machine, open_loop, pictures
 from benchmarks.peers.measure import Plan, Running, ours
 from benchmarks.peers.servers import DEFAULT
 from benchmarks.worker import children
 
 RATE, REQUESTS, KILL_EVERY = 40, 1000, 1.2  # requests/s; requests; seconds
-CLIENTS, SEED = 64, 0
+SEED = 0
 STALLED, ROUNDS = 200, 5
 
 
@@ -91,38 +87,15 @@ def stalled(url: str) -> Iterator[None]:
 
 
 def steady(running: Running, posts: list[bytes]) -> dict[str, Any]:
-    """Post at RATE, whether or not the ones before were answered; latencies from when due."""
-    start = time.perf_counter()
-
-    def post(number: int) -> tuple[int, float]:
-        due = start + number / RATE
-        time.sleep(max(0.0, due - time.perf_counter()))
-        status = _status(running, posts[number % len(posts)])
-        return status, time.perf_counter() - due
-
-    with ThreadPoolExecutor(CLIENTS) as clients:
-        outcomes = list(clients.map(post, range(REQUESTS)))
-    times = sorted(seconds * 1000 for _, seconds in outcomes)
+    """Post at RATE; return how many failed, and latencies."""
+    moments = [number / RATE for number in range(REQUESTS)]
+    outcomes = open_loop.post_at(moments, running.url, posts, running.content_type)
+    times = [seconds for _, seconds in outcomes]
     return {
         "failed": sum(status != 200 for status, _ in outcomes),
-        "p50_ms": round(times[len(times) // 2], 1),
-        "p99_ms": round(times[len(times) * 99 // 100], 1),
+        "p50_ms": open_loop.percentile(times, 50),
+        "p99_ms": open_loop.percentile(times, 99),
     }
-
-
-def _status(running: Running, body: bytes) -> int:
-    headers = {"Content-Type": bodies.content_type(running.server.body)}
-    try:
-        request = urllib.request.Request(running.url, body, headers)
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            answer.read()
-            status: int = answer.status
-            return status
-    except urllib.error.HTTPError as error:
-        error.close()
-        return error.code
-    except OSError:
-        return 0
 
 
 class killing:  # noqa: N801 used as a function

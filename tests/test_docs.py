@@ -26,6 +26,7 @@ RUN_IN = {
     },
     "docs/operating.md": {
         "Before you start": "stack/test_docs.py",
+        "How many replicas": "benchmarks/test_queueing.py",
         "HTTPS": "stack/test_docs.py",
         "API keys": "stack/test_docs.py",
         "Traces": "stack/test_docs.py",
