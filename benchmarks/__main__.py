@@ -12,7 +12,6 @@ from benchmarks import (
     faults,
     flat,
     growth,
-    hostile,
     limit,
     models,
     overload,
@@ -93,6 +92,8 @@ def measure_overload(seconds: int) -> None:
 @cli.command("hostile")
 def measure_hostile() -> None:
     """Measure the time and memory of each hostile request of the tests."""
+    from benchmarks import hostile  # with pytest, which `size` does without
+
     _write("hostile", hostile.measure(models.random_resnet_50()))
 
 
