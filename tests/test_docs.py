@@ -123,6 +123,8 @@ def test_every_command_of_contributors_exists(line: str) -> None:
         ("docker-compose.yml", r"IMAGE_TAG:-(.*?)}"),
         (".env.example", r"^IMAGE_TAG=(.*)$"),
         ("inference_app/Dockerfile", r"^ARG VERSION=(.*)$"),
+        ("nginx/Dockerfile", r"^ARG VERSION=(.*)$"),
+        ("docker-bake.hcl", r'^variable "VERSION" {\n  default = "(.*)"$'),
         ("CHANGELOG.md", r"\A# Changelog\n\n## ([\d.]+)"),
     ],
 )

@@ -4,6 +4,8 @@ The only importers of torch, transformers and timm, all below `convert`, so that
 prepared already needs none of them either.
 """
 
+import os
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -63,7 +65,16 @@ def prepare_model(
             source=source.facts(),
             precision=precision,
             versions={each: version(each) for each in ("openvino", "torch", "transformers")},
-            created=datetime.now(UTC).strftime("%Y-%m-%d"),
+            created=today(),
         )
         prepared.read(new)
     report(f"Prepared {folder}")
+
+
+def today() -> str:
+    """Return the day of preparation; a build that is to be repeatable sets SOURCE_DATE_EPOCH.
+
+    That is seconds since 1970: https://reproducible-builds.org/specs/source-date-epoch/
+    """
+    seconds = float(os.environ.get("SOURCE_DATE_EPOCH") or time.time())
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")

@@ -23,6 +23,18 @@ def test_a_prepared_model_says_what_it_is(tiny: Path, prepared_tiny: Path) -> No
     ]
 
 
+def test_two_preparations_of_one_commit_are_the_same_to_the_byte(
+    prepare: CommandLine, tiny: Path
+) -> None:
+    folders = [prepare.folder / name for name in ("one", "two")]
+    for folder in folders:
+        options = ("--output", folder, "--name", "tiny", "--precision", "fp32")
+        run = prepare(tiny, *options, SOURCE_DATE_EPOCH="1000000000")
+        assert run.returncode == 0, run.stderr
+    assert prepared.read(folders[0]).manifest["created"] == "2001-09-09"
+    assert contents(folders[0]) == contents(folders[1])
+
+
 # What a second run, without torch, ends with: it is prepared already, or it would prepare.
 PREPARED, PREPARES = 0, 3
 
