@@ -33,6 +33,7 @@ RUN_IN = {
         "Upgrades and roll-back": "stack/test_docs.py",
         "Docker Swarm": "stack/test_swarm.py",
     },
+    "docs/releasing.md": {"The images": "stack/test_images.py"},
     "docs/settings.md": {},
 }
 

@@ -92,7 +92,7 @@ def stack(make_checkout: Callable[[], Path]) -> Iterator[Stack]:
     compose(stack, "down", "--volumes")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def registry() -> Iterator[str]:
     """Run a registry; return its address."""
     port = free_port()

@@ -28,14 +28,15 @@ class Node:
     """A machine with Docker on it, as far as its programs can tell.
 
     The test reaches it at `address`; nodes reach each other at `cluster_address`, once cabled.
-    Addresses are of the range that RFC 2544 keeps for tests.
+    Addresses are of the range that RFC 2544 keeps for tests. `options` are dockerd's.
     """
 
-    def __init__(self, folder: Path, number: int) -> None:
+    def __init__(self, folder: Path, number: int, *options: str) -> None:
         self.name = f"swarm-test-{number}"
         self.address = f"198.18.{number}.2"
         self.cluster_address = f"198.18.0.{number}"
         self.host = f"unix://{folder}/{self.name}/docker.sock"
+        self._options = options
         self._gateway = f"198.18.{number}.1"
         self._folder = folder / self.name
         self._log = folder / f"{self.name}.log"
@@ -51,6 +52,7 @@ class Node:
         """Switch it on; its engine does not run yet."""
         options = ["--host", self.host, "--data-root", f"{self._folder}/data"]
         options += ["--exec-opt", "native.cgroupdriver=cgroupfs", "--cgroup-parent", self.name]
+        options += self._options
         dies_with_the_test = ["setpriv", "--pdeathsig", "KILL"]
         self._folder.mkdir(exist_ok=True)
         with self._log.open("ab") as log:

@@ -43,6 +43,7 @@ def test_every_image_is_for_both_platforms_and_says_what_is_in_it() -> None:
     for target in targets.values():
         assert target["platforms"] == ["linux/amd64", "linux/arm64"]
         assert target["attest"] == ["type=provenance,mode=max", "type=sbom"]
+        assert target["output"] == ["type=image,rewrite-timestamp=true"]
         assert target["args"]["VERSION"] == __version__
 
 
