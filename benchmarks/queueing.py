@@ -11,6 +11,7 @@ import itertools
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,8 +45,12 @@ class Replica:
 
     def rate(self, count: int) -> float:
         """Return X(count), in requests/s."""
+        return float(np.interp(count, *self._curve))
+
+    @cached_property
+    def _curve(self) -> tuple[list[int], list[float]]:
         counts = sorted(self.throughput)
-        return float(np.interp(count, counts, [self.throughput[each] for each in counts]))
+        return counts, [self.throughput[each] for each in counts]
 
 
 def percentiles(replica: Replica, replicas: int, rate: float) -> tuple[float, float]:

@@ -27,13 +27,15 @@ Results = list[list[Prediction]]
 @routes.get("/")
 def greet() -> Response:
     """Say that the server runs, and what to do next; a browser gets the page."""
-    # Not `host_url`, which fails for hosts that only look like international names.
-    text = Response(
-        GREETING.format(scheme=request.scheme, host=request.host), mimetype="text/plain"
-    )
-    answer = page.document() if page.is_wanted() else text
+    answer = page.document() if page.is_wanted() else _greeting()
     answer.vary.add("Accept")
     return answer
+
+
+def _greeting() -> Response:
+    # Not `host_url`, which fails for hosts that only look like international names.
+    text = GREETING.format(scheme=request.scheme, host=request.host)
+    return Response(text, mimetype="text/plain")
 
 
 @routes.post("/predict")

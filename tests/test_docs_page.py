@@ -1,12 +1,12 @@
 """The page at /docs in a real browser: it renders under its policy, and requests can be sent."""
 
 import json
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page
 
+from tests.browser import chromium
 from tests.conftest import ESPRESSO
 from tests.server import Server, serving
 
@@ -15,13 +15,8 @@ KEY = "a key of 16 characters"
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Start Debian's Chromium."""
-    chromium = shutil.which("chromium") or pytest.skip("there is no chromium")
-    with sync_playwright() as playwright:
-        # As root, which tests are in a container, Chromium has no sandbox.
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
-"""A real browser: Debian's Chromium, driven by Playwright."""
+"""The page in a real browser, and what the tests do with it."""
 
 import logging
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,29 +9,21 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page
 from werkzeug.serving import make_server
 
 from inference_app import create_app
 from inference_app.config import Settings
+from tests.browser import chromium
 from tests.server import Server, serving
-
-ELSEWHERE = "pictures.example"  # this machine as another: without HTTPS browsers trust it less
 
 Visit = Callable[..., Page]
 
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("needs Chromium: apt-get install chromium")
-    with sync_playwright() as playwright:
-        # Its own sandbox cannot be had by root, nor in many containers; it sees our pages alone.
-        args = ["--no-sandbox", f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1"]
-        browser = playwright.chromium.launch(executable_path=path, args=args)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="package")

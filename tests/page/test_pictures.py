@@ -15,8 +15,9 @@ from playwright.sync_api import JSHandle, Locator, Page, expect
 from inference_app import create_app
 from inference_app.classifier import Classifier
 from inference_app.config import Settings
+from tests.browser import ELSEWHERE
 from tests.conftest import ESPRESSO, SAMPLES, encode, gradient
-from tests.page.conftest import ELSEWHERE, Visit, cards, choose, picture, running
+from tests.page.conftest import Visit, cards, choose, picture, running
 from tests.server import Server
 
 ORANGE = SAMPLES / "orange.jpg"

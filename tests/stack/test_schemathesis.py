@@ -48,8 +48,6 @@ def test_the_app_answers_as_described(tmp_path: Path) -> None:
 
 
 def test_the_stack_with_api_keys_answers_as_described(tmp_path: Path) -> None:
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)  # NGINX's workers run as another user
     (tmp_path / "keys.txt").write_text(KEY)
     settings = {"API_KEYS_FILE": str(tmp_path / "keys.txt"), "LOG_LEVEL": "debug"}
     with fronted(tmp_path, "inference_app", **settings) as stack:

@@ -29,8 +29,6 @@ class Answer:
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fronted]:
     folder = tmp_path_factory.mktemp("stack")
-    for each in (folder, folder.parent, folder.parent.parent):
-        each.chmod(0o755)  # NGINX's workers run as another user
     with fronted(folder, "inference_app", LOG_LEVEL="debug") as stack:
         yield stack
 

@@ -12,8 +12,6 @@ from tests.test_tracing import ENDPOINT, PARENT, TRACE, TRACEPARENT
 
 
 def test_nginx_passes_a_client_s_trace_on(tmp_path: Path, espresso: bytes) -> None:
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
     with collecting() as collector, ExitStack() as running:
         settings = {ENDPOINT: collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
         stack = running.enter_context(fronted(tmp_path, "inference_app", **settings))
