@@ -9,6 +9,7 @@ import click
 from benchmarks import (
     accuracy,
     cache,
+    fairness,
     faults,
     flat,
     growth,
@@ -22,6 +23,7 @@ from benchmarks import (
 )
 from benchmarks.peers import run as peers
 from benchmarks.peers.servers import SERVERS
+from inference_app.config import BUNDLED_MODEL
 
 RESULTS = peers.FOLDER
 MODELS = {"resnet-50": models.random_resnet_50, "densenet-121": models.random_densenet_121}
@@ -87,6 +89,17 @@ def measure_overload(seconds: int) -> None:
     """Measure the stack under one, two and ten times what it can do."""
     model, source = models.random_resnet_50(), models.source("resnet-50")
     _write("overload", overload.measure(model, source, seconds))
+
+
+@cli.command("fairness")
+@click.option("--seconds", default=6, show_default=True, help="Duration of each load.")
+@click.option("--only", default="", metavar="TEXT", help="Attacks that have this in their names.")
+def measure_fairness(seconds: int, only: str) -> None:
+    """Measure what normal clients get beside two that send expensive requests."""
+    results = fairness.measure(BUNDLED_MODEL, seconds, only)
+    if not only:
+        _write("fairness", results)
+    click.echo(fairness.table(results))
 
 
 @cli.command("hostile")

@@ -1,33 +1,6 @@
 """An open load against a small server: statuses, and times from when a request was due."""
 
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
-import pytest
-
 from benchmarks import open_loop
-
-
-class Handler(BaseHTTPRequestHandler):
-    """Answers with the status that was posted."""
-
-    def do_POST(self) -> None:
-        """Answer."""
-        self.send_response(int(self.rfile.read(3)))
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 as inherited
-        """Say nothing."""
-
-
-@pytest.fixture
-def url() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
 
 
 def test_every_request_has_its_status(url: str) -> None:
