@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from PIL.JpegImagePlugin import JpegImageFile
 
 from benchmarks import machine, pictures
-from inference_app import image, prepared
-from inference_app.classifier import softmax
 from inference_app.config import BUNDLED_MODEL, Settings
 from inference_app.cpus import available_cpus
-from inference_app.engine import Engine
+from inference_app.model import image, prepared
+from inference_app.model.classifier import softmax
+from inference_app.model.engine import Engine
 
 MEGAPIXELS = 12
 Scores = Callable[[bytes], NDArray[np.float32]]

@@ -15,8 +15,8 @@ from typing import Any
 from unittest import mock
 
 from benchmarks import machine, processes
-from inference_app import engine, prepared
 from inference_app.cpus import available_cpus
+from inference_app.model import engine, prepared
 
 RUNS = 5
 

@@ -17,10 +17,10 @@ import numpy as np
 from benchmarks import drawing, machine, pictures
 from benchmarks.peers.measure import Plan, ours
 from benchmarks.peers.servers import DEFAULT
-from inference_app import image, prepared
 from inference_app.config import Settings
 from inference_app.cpus import available_cpus
-from inference_app.engine import Engine
+from inference_app.model import image, prepared
+from inference_app.model.engine import Engine
 
 ROUNDS, SECONDS = 3, 10
 SATURATED, ALONE = 16, 1

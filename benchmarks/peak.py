@@ -16,10 +16,10 @@ import openvino
 from openvino import opset13 as opset
 
 from benchmarks import machine
-from inference_app import engine, prepared
 from inference_app.cpus import available_cpus
-from inference_app.engine import Engine
-from inference_app.prepared import PreparedModel
+from inference_app.model import engine, prepared
+from inference_app.model.engine import Engine
+from inference_app.model.prepared import PreparedModel
 
 SIZES = (512, 1024, 2048, 3072)  # rows and columns of the products
 LOOPS, SECONDS = 20, 0.25  # many and short: a machine that others use has quiet moments

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks import machine, processes
-from inference_app import prepared
+from inference_app.model import prepared
 
 PICTURE = Path("post_request/images/espresso.jpg")
 RUNS, REQUESTS, CLIENTS = 5, 400, 16

@@ -11,13 +11,17 @@ from typing import Any
 
 import click
 
-from inference_app import __version__, answers, doctor, prepared, tracing
-from inference_app.api_keys import ApiKeys
-from inference_app.classifier import Classifier
+from inference_app import doctor
 from inference_app.config import Settings
 from inference_app.errors import RequestError, UserError
+from inference_app.model import prepared
+from inference_app.model.classifier import Classifier
 from inference_app.prepare import MissingPackagesError, is_prepared, prepare_model
+from inference_app.telemetry import tracing
 from inference_app.timing import Timing
+from inference_app.version import __version__
+from inference_app.web import responses
+from inference_app.web.api_keys import ApiKeys
 
 # Of glibc's allocator, see mallopt(3): pictures leave no holes behind, and what is large goes back
 # to the system. Workers stay as they are through 100,000 mixed requests (see benchmarks/flat.py);
@@ -44,7 +48,7 @@ def serve() -> None:
     prepared.read(settings.model_path)
     ApiKeys(settings.api_keys_file)
     tracing.check()
-    config = Path(__file__).with_name("gunicorn.conf.py")
+    config = Path(__file__).with_name("pool") / "gunicorn.conf.py"
     command = [sys.executable, "-m", "gunicorn", "--config", str(config)]
     # What workers count in: in memory, so that a full disk cannot stop them. Gunicorn removes it.
     memory = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112, S108
@@ -69,7 +73,7 @@ def predict(files: tuple[Path, ...], top_k: int | None, as_json: bool) -> None:
             failed = True
             click.echo(f"error: {file}: {getattr(error, 'strerror', None) or error}", err=True)
             continue
-        answer: dict[str, Any] = answers.response(ranking[0])
+        answer: dict[str, Any] = responses.response(ranking[0])
         if top_k:
             answer["predictions"] = [each.to_json() for each in ranking]
         if as_json:

@@ -1,4 +1,4 @@
-"""What can go wrong, each with the status it is answered with, and the one JSON error shape.
+"""What can go wrong, each error with its status, and the one JSON error shape.
 
 UserError                     a message for whoever started the program, one line
 ├── SettingError              an environment variable is bad
@@ -10,21 +10,15 @@ RequestError                  a message for the client, with a status
 ├── TooLarge             413  too many bytes, pixels, scans or pictures
 ├── UnsupportedPicture   415  not a picture, or of a kind that is not accepted
 ├── DamagedPicture       422
-├── ClientGone           499  as NGINX logs it: nobody is there to read it
+├── ClientDisconnected   499  as NGINX logs it: nobody is there to read it
 ├── NotReady             503  with Retry-After
-├── Saturated            503  with Retry-After
+├── Overloaded           503  with Retry-After
 └── DeadlinePassed       504
 """
 
-import logging
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import ClassVar
-
-from flask import Flask, Response, g, jsonify, request
-from werkzeug.exceptions import HTTPException
-
-log = logging.getLogger(__name__)
+from typing import Any, ClassVar
 
 
 class UserError(Exception):
@@ -86,10 +80,10 @@ class DamagedPicture(RequestError):
     status, type = 422, "damaged_picture"
 
 
-class ClientGone(RequestError):
+class ClientDisconnected(RequestError):
     """The client closed the connection while its request waited."""
 
-    status, type = 499, "client_gone"
+    status, type = 499, "client_disconnected"
 
     def __init__(self) -> None:
         """Say it to the log."""
@@ -103,10 +97,10 @@ class NotReady(RequestError):
     headers: Mapping[str, str] = MappingProxyType({"Retry-After": "1"})
 
 
-class Saturated(RequestError):
+class Overloaded(RequestError):
     """More requests wait already than can be answered in time."""
 
-    status, type = 503, "saturated"
+    status, type = 503, "overloaded"
 
     def __init__(self, seconds: int) -> None:
         """Take the seconds after which those that wait now will have been answered."""
@@ -115,7 +109,7 @@ class Saturated(RequestError):
 
 
 class DeadlinePassed(RequestError):
-    """The request was let in, and could not be answered in time."""
+    """The request was admitted, and could not be answered in time."""
 
     status, type = 504, "timeout"
 
@@ -124,45 +118,7 @@ class DeadlinePassed(RequestError):
         super().__init__("The server did not answer in time. Send it again.")
 
 
-def error_answer(status: int, type_: str, message: str) -> Response:
+def error_body(type_: str, message: str, request_id: str | None) -> dict[str, Any]:
     """Return the one error shape: ``{"success": false, "error": {type, message, request_id}}``."""
-    g.error_type = type_
-    error = {"type": type_, "message": message, "request_id": g.get("request_id")}
-    answer = jsonify(success=False, error=error)
-    answer.status_code = status
-    return answer
-
-
-def register(app: Flask) -> None:
-    """Answer every exception in the one error shape."""
-    app.register_error_handler(RequestError, _request_error)
-    app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(Exception, _internal_error)
-
-
-def _request_error(error: RequestError) -> Response:
-    answer = error_answer(error.status, error.type, str(error))
-    answer.headers.update(error.headers)
-    return answer
-
-
-def _http_error(error: HTTPException) -> Response:
-    """Answer what Flask and Werkzeug refuse by themselves: unknown paths, methods, large bodies."""
-    messages = {
-        404: f"There is nothing at {request.path}. POST a picture to /predict.",
-        405: f"{request.path} does not take {request.method}. POST a picture to /predict.",
-        413: "The request is larger than this server accepts. Send a smaller picture.",
-    }
-    status = error.code or 500
-    type_ = TooLarge.type if status == 413 else error.name.lower().replace(" ", "_")
-    answer = error_answer(status, type_, messages.get(status, error.description or error.name))
-    if status == 405 and error.get_response().headers.get("Allow"):
-        answer.headers["Allow"] = error.get_response().headers["Allow"]
-    return answer
-
-
-def _internal_error(error: Exception) -> Response:
-    """Keep the details of our own faults in the log: they may hold paths and data."""
-    log.exception("internal error", exc_info=error)
-    message = "The server failed to answer; its log has the details under this request_id."
-    return error_answer(500, "internal_error", message)
+    error = {"type": type_, "message": message, "request_id": request_id}
+    return {"success": False, "error": error}

@@ -13,9 +13,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
 
-from inference_app import create_app
-from inference_app.classifier import Classifier
+from inference_app.app import create_app
 from inference_app.config import BUNDLED_MODEL, Settings
+from inference_app.model.classifier import Classifier
+from inference_app.telemetry import metrics
 
 REPO = Path(__file__).parent.parent
 SAMPLES = REPO / "post_request" / "images"
@@ -58,7 +59,7 @@ def settings() -> Settings:
 @pytest.fixture(scope="session")
 def classifier(settings: Settings) -> Classifier:
     """Load the bundled model, once."""
-    return Classifier.load(settings)
+    return Classifier.load(settings, metrics.observer())
 
 
 @pytest.fixture

@@ -7,19 +7,22 @@ import tomllib
 import pytest
 from flask import Flask
 
-import inference_app
-from inference_app import create_app
-from inference_app.classifier import Classifier
+from inference_app.app import create_app
 from inference_app.config import Settings
 from inference_app.errors import SettingError
+from inference_app.model.classifier import Classifier
+from inference_app.version import __version__
+from inference_app.web.state import state_of
 from tests.conftest import ESPRESSO, REPO
 
 SERVE = f"""
 import sys
 from pathlib import Path
 from inference_app.wsgi import app
-from inference_app.classifier import Classifier
-app.extensions["classifier"] = Classifier.load(app.extensions["settings"])
+from inference_app.model.classifier import Classifier
+from inference_app.web.state import state_of
+state = state_of(app)
+state.classifier = Classifier.load(state.settings)
 answer = app.test_client().post("/predict", data=Path({str(ESPRESSO)!r}).read_bytes())
 assert answer.status_code == 200, answer.text
 print(sorted({{"torch", "transformers", "torchvision", "timm"}} & set(sys.modules)))
@@ -28,16 +31,16 @@ print(sorted({{"torch", "transformers", "torchvision", "timm"}} & set(sys.module
 
 def test_settings_and_model_can_be_given(settings: Settings, classifier: Classifier) -> None:
     app = create_app(settings, classifier)
-    assert app.extensions["settings"] is settings
-    assert app.extensions["classifier"] is classifier
+    assert state_of(app).settings is settings
+    assert state_of(app).classifier is classifier
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAX_UPLOAD_MB", "3")
     app = create_app()
-    assert app.extensions["settings"].max_upload_mb == 3
+    assert state_of(app).settings.max_upload_mb == 3
     assert app.config["MAX_CONTENT_LENGTH"] == 3 * 1024 * 1024
-    assert app.extensions["classifier"] is None
+    assert state_of(app).classifier is None
 
 
 def test_a_bad_environment_makes_no_app(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +72,7 @@ def test_these_are_the_routes(app: Flask) -> None:
 
 def test_the_version_is_the_package_s() -> None:
     project = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
-    assert inference_app.__version__ == project["version"]
+    assert __version__ == project["version"]
 
 
 def test_serving_imports_nothing_of_what_preparing_needs() -> None:

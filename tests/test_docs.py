@@ -11,9 +11,13 @@ import pytest
 import yaml
 
 from docs import settings
-from inference_app import __version__, errors
+from inference_app import errors
+from inference_app.version import __version__
 from tests.conftest import REPO
-from tests.readme import blocks, commands, table_rows
+from tests.support.readme import blocks, commands, table_rows
+
+# The repository's own files, by their paths.
+FILES = ["/" + str(path.relative_to(REPO)) for path in REPO.rglob("*") if ".venv" not in path.parts]
 
 DOCUMENTS = ["README.md", *(f"docs/{path.name}" for path in sorted((REPO / "docs").glob("*.md")))]
 
@@ -57,7 +61,7 @@ def test_every_command_is_under_a_heading_whose_commands_are_run() -> None:
 def test_every_variable_of_tracing_is_explained() -> None:
     cells = " ".join(row[0] for row in table_rows("docs/operating.md"))
     explained = set(re.findall(r"`(OTEL_\w+)`", cells))
-    code = (REPO / "inference_app" / "tracing.py").read_text("utf-8")
+    code = (REPO / "inference_app" / "telemetry" / "tracing.py").read_text("utf-8")
     compose = yaml.safe_load((REPO / "docker-compose.tracing.yml").read_text("utf-8"))
     passed = compose["services"]["inference_app"]["environment"]
     assert set(re.findall(r'"(OTEL_\w+)"', code)) <= explained
@@ -76,8 +80,7 @@ def test_every_file_that_is_named_exists(document: str) -> None:
     names = set(re.findall(r"[\w./-]+\.(?:py|sh|yml|toml)\b", re.sub(r"https?://\S+", "", text)))
     assert names or document == "docs/integrating.md"
     for name in names:
-        places = [REPO, REPO / "inference_app", REPO / "docs", REPO / "tests"]
-        assert any((place / name).exists() for place in places), name
+        assert any(path.endswith("/" + name.removeprefix("./")) for path in FILES), name
 
 
 def test_every_status_in_the_troubles_is_one_that_is_answered() -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-import inference_app
+from inference_app.version import __version__
 from tests.conftest import ESPRESSO, SAMPLES
-from tests.server import environment
+from tests.support.server import environment
 
 ORANGE = SAMPLES / "orange.jpg"
 
@@ -114,7 +114,7 @@ def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
 
 def test_the_version_is_printed() -> None:
     done = run("--version")
-    assert (done.returncode, done.stdout.strip()) == (0, inference_app.__version__)
+    assert (done.returncode, done.stdout.strip()) == (0, __version__)
 
 
 @pytest.mark.parametrize("option", ["-h", "--help"])

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from docs.settings import app_settings
 from inference_app import errors
 from tests.conftest import REPO
-from tests.readme import blocks, commands, table_rows
+from tests.support.readme import blocks, commands, table_rows
 
 # Where tests run the commands under each heading.
 RUN_IN = {

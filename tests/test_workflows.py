@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.conftest import REPO
-from tests.readme import commands
+from tests.support.readme import commands
 
 FOLDER = REPO / ".github" / "workflows"
 WORKFLOWS = sorted(FOLDER.iterdir())

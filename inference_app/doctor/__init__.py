@@ -20,13 +20,15 @@ from typing import Literal, NamedTuple
 
 import openvino
 
-from inference_app import __version__, prepared, tracing
-from inference_app.api_keys import ApiKeys
 from inference_app.config import BUNDLED_MODEL, Settings, whole
 from inference_app.cpus import available_cpus
 from inference_app.doctor import machine
-from inference_app.engine import arithmetic
 from inference_app.errors import UserError
+from inference_app.model import prepared
+from inference_app.model.engine import arithmetic
+from inference_app.telemetry import tracing
+from inference_app.version import __version__
+from inference_app.web.api_keys import ApiKeys
 
 MB = 1_000_000
 # Measured, as PSS after requests: what is there once; what a worker has beside its weights, which

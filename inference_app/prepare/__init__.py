@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from inference_app import prepared
 from inference_app.errors import PrepareError, UserError
+from inference_app.model import prepared
 from inference_app.prepare.source import Source, fetch, local_source
 
 Report = Callable[[str], None]

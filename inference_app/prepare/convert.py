@@ -7,10 +7,10 @@ from typing import Any
 import transformers
 
 from inference_app.errors import PrepareError
+from inference_app.model.prepared import write_json
 from inference_app.prepare import labels, network, processor
 from inference_app.prepare.reason import first_line
 from inference_app.prepare.source import Source
-from inference_app.prepared import write_json
 
 # No code and no pickles out of a model's folder, ever; nor a look at the network.
 _SAFELY = {"trust_remote_code": False, "local_files_only": True}

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from openvino.preprocess import PrePostProcessor
 
 from inference_app.errors import PrepareError
+from inference_app.model.preprocessing import Preprocessing
 from inference_app.prepare.reason import first_line
-from inference_app.preprocessing import Preprocessing
 
 # Largest ||ours - theirs|| / ||theirs|| of the logits. In fp32 only the order of additions
 # differs; weights stored in 16 bits add their rounding.

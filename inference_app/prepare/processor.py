@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from inference_app import image
 from inference_app.config import Settings
 from inference_app.errors import PrepareError
+from inference_app.model import image
+from inference_app.model.preprocessing import Interpolation, Preprocessing
 from inference_app.prepare.reason import first_line
-from inference_app.preprocessing import Interpolation, Preprocessing
 
 # Largest mean difference, in grey levels of 255, between our pixels and the processor's.
 TOLERANCE = 1.0

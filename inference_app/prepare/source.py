@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from inference_app.errors import PrepareError
+from inference_app.model.prepared import sha256
 from inference_app.prepare.reason import first_line
-from inference_app.prepared import sha256
 
 # Configuration, card and safetensors: never a pickle, never code.
 _FILES = ("config.json", "preprocessor_config.json", "README.md", "model*.safetensors*")

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from benchmarks.__main__ import cli
 from benchmarks.queueing import Replica, needed, percentiles, poisson, times
 from tests.conftest import REPO
-from tests.readme import commands
+from tests.support.readme import commands
 
 RNG = np.random.default_rng(0)
 EVEN = Replica({1: 10.0}, [1.0])

@@ -15,7 +15,7 @@ import pytest
 
 from inference_app import doctor
 from inference_app.doctor import Finding, examine, machine
-from tests.server import environment, free_port, serving
+from tests.support.server import environment, free_port, serving
 from tests.test_main import run
 
 GB = 1_000_000_000
@@ -227,8 +227,8 @@ DECODING = """
 import io, pathlib, re
 from PIL import Image
 from inference_app.config import Settings
-from inference_app.image import decode
-from inference_app.prepared import read
+from inference_app.model.image import decode
+from inference_app.model.prepared import read
 
 def kilobytes(name):
     return int(re.search(f"{name}:\\s+(\\d+)", pathlib.Path("/proc/self/status").read_text())[1])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from inference_app.doctor import machine
-from tests.server import free_port
+from tests.support.server import free_port
 
 
 def test_the_features_that_matter_are_found(tmp_path: Path) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from client import Client, PredictError, Prediction, Result, ServerAwayError, predict_url
 
-from tests import server as real
 from tests.conftest import ESPRESSO, REPO
 from tests.post_request import FOLDER
 from tests.post_request.command import environment
 from tests.post_request.planned import BROKEN, TABBY, Reply, Server, refusal, success
+from tests.support import server as real
 
 KEY = "a-key-of-the-tests"
 

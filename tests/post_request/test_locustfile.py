@@ -15,7 +15,7 @@ from PIL import Image
 from tests.conftest import ESPRESSO, encode
 from tests.post_request import FOLDER
 from tests.post_request.command import environment
-from tests.server import Server, free_port, serving
+from tests.support.server import Server, free_port, serving
 
 KEY = "a-key-of-the-tests"
 LOCUST = [sys.executable, "-m", "locust", "-f", str(FOLDER / "locustfile.py")]

@@ -145,7 +145,7 @@ def test_a_full_disk(
     [
         "inference_app.prepare.convert.write_json",
         "inference_app.prepare.network.write",
-        "inference_app.prepared.write_json",
+        "inference_app.model.prepared.write_json",
         "shutil.copyfile",
     ],
 )

@@ -10,8 +10,8 @@ import torch
 import transformers
 
 from inference_app.errors import PrepareError
+from inference_app.model.preprocessing import Preprocessing
 from inference_app.prepare import network
-from inference_app.preprocessing import Preprocessing
 from tests.prepare.conftest import MEAN, STD
 
 PREPROCESSING = Preprocessing(

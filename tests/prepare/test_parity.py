@@ -13,9 +13,9 @@ import transformers
 from numpy.typing import NDArray
 from PIL import Image
 
-from inference_app import image, prepared
 from inference_app.config import BUNDLED_MODEL, Settings
-from inference_app.engine import Engine
+from inference_app.model import image, prepared
+from inference_app.model.engine import Engine
 from inference_app.prepare import prepare_model
 from tests.conftest import SAMPLES, SHARED
 from tests.prepare.conftest import MEAN, STD

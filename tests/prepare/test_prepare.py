@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from inference_app import prepared
+from inference_app.model import prepared
 from inference_app.prepare import is_prepared, prepare_model
 from tests.prepare.conftest import CommandLine, complaint, contents, names
 

@@ -12,11 +12,11 @@ import transformers
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from inference_app import image
 from inference_app.config import BUNDLED_MODEL, Settings
 from inference_app.errors import PrepareError
+from inference_app.model import image
+from inference_app.model.preprocessing import Preprocessing
 from inference_app.prepare.processor import check, preprocessing_of
-from inference_app.preprocessing import Preprocessing
 from tests.conftest import SHARED
 from tests.prepare.conftest import MEAN, RESNET_PROCESSOR, STD
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from inference_app import prepared
 from inference_app.errors import PrepareError
+from inference_app.model import prepared
 from inference_app.prepare.source import fetch, local_source
 from tests.prepare.conftest import CommandLine, complaint
 from tests.prepare.hub import Hub, Model

@@ -10,9 +10,9 @@ import pytest
 import requests
 
 from tests.conftest import REPO
-from tests.server import free_port, wait_until
 from tests.stack.docker import PROJECT, compose, docker, run_docker
 from tests.stack.running import Stack, clean_environment
+from tests.support.server import free_port, wait_until
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import requests
 from urllib3.exceptions import NewConnectionError
 
 from tests.conftest import ESPRESSO
-from tests.server import wait_until
+from tests.support.server import wait_until
 
 
 class Load:

@@ -11,9 +11,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from tests.server import wait_until
 from tests.stack.docker import docker
 from tests.stack.running import clean_environment
+from tests.support.server import wait_until
 
 CGROUPS = Path("/sys/fs/cgroup")
 NAMESPACES = ["--uts", "--net", "--mount", "--pid"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from inference_app import __version__
+from inference_app.version import __version__
 from tests.conftest import REPO
 from tests.stack.docker import needs_docker
 

@@ -14,11 +14,11 @@ import requests
 from PIL import Image
 
 from tests.conftest import ESPRESSO, encode
-from tests.contracts import CONTRACTS, Contract
-from tests.server import free_port, wait_until
 from tests.stack.docker import PROJECT, compose, docker, inspect, needs_docker, run_docker
 from tests.stack.load import Load
 from tests.stack.running import Stack, answers, clean_environment
+from tests.support.contracts import CONTRACTS, Contract
+from tests.support.server import free_port, wait_until
 
 pytestmark = needs_docker
 

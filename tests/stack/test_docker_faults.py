@@ -11,10 +11,10 @@ import requests
 from PIL import Image
 
 from tests.conftest import ESPRESSO, REPO, encode
-from tests.server import wait_until
 from tests.stack.docker import compose, docker, inspect_container, needs_docker
 from tests.stack.load import Load
 from tests.stack.running import Stack
+from tests.support.server import wait_until
 
 pytestmark = needs_docker
 BUNDLED = REPO / "inference_app" / "bundled"

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.collector import collecting
 from tests.conftest import ESPRESSO
-from tests.readme import blocks, commands
-from tests.server import free_port, wait_until
 from tests.stack.running import Stack, clean_environment
 from tests.stack.test_readme import folder, run
+from tests.support.collector import collecting
+from tests.support.readme import blocks, commands
+from tests.support.server import free_port, wait_until
 
 __all__ = ["folder"]
 

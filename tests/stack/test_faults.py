@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests import faults
 from tests.conftest import REPO
-from tests.server import Server, free_port, serving, wait_until
 from tests.stack.running import clean_environment
+from tests.support import faults
+from tests.support.server import Server, free_port, serving, wait_until
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,9 @@ class Fronted:
 
 
 @contextmanager
-def fronted(folder: Path, module: str = "tests.faults", **settings: str) -> Iterator[Fronted]:
+def fronted(
+    folder: Path, module: str = "tests.support.faults", **settings: str
+) -> Iterator[Fronted]:
     """Run an app that can be made to fail, and NGINX, while the `with` lasts."""
     prefix = folder / "nginx"
     prefix.mkdir()
@@ -102,7 +104,7 @@ def test_beyond_what_can_wait_requests_are_refused_and_nothing_is_lost(
     counts = Counter(answer.status_code for answer in answers)
     assert set(counts) == {200, 503}
     refused = next(answer for answer in answers if answer.status_code == 503)
-    assert refused.json()["error"]["type"] == "saturated"
+    assert refused.json()["error"]["type"] == "overloaded"
     assert int(refused.headers["Retry-After"]) >= 1
     assert stack.post(espresso).status_code == 200
 

@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 import requests
 
-from inference_app import __version__
+from inference_app.version import __version__
 from tests.conftest import ESPRESSO, REPO
-from tests.readme import commands
 from tests.stack.docker import needs_docker
 from tests.stack.image import Image
 from tests.stack.running import clean_environment
 from tests.stack.swarm import Node
+from tests.support.readme import commands
 
 pytestmark = needs_docker
 

@@ -24,9 +24,9 @@ from tests.deploy.kubernetes import (
     needs_kustomize,
     pods,
 )
-from tests.server import free_port, wait_until
 from tests.stack.docker import docker, needs_docker
 from tests.stack.running import Stack
+from tests.support.server import free_port, wait_until
 
 pytestmark = [needs_docker, needs_kustomize]
 

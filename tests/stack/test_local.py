@@ -13,10 +13,10 @@ import pytest
 import requests
 
 from tests.conftest import ESPRESSO
-from tests.contracts import CONTRACTS, Contract
-from tests.server import free_port, wait_until
 from tests.stack.load import Load
 from tests.stack.running import Stack, answers, clean_environment
+from tests.support.contracts import CONTRACTS, Contract
+from tests.support.server import free_port, wait_until
 
 Start = Callable[..., Stack]
 

@@ -16,8 +16,8 @@ import yaml
 
 from monitoring import dashboard
 from tests.conftest import ESPRESSO, REPO
-from tests.server import free_port, wait_until
 from tests.stack.running import Stack
+from tests.support.server import free_port, wait_until
 
 needs_prometheus = pytest.mark.skipif(
     shutil.which("prometheus") is None or shutil.which("promtool") is None,

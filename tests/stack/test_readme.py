@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ESPRESSO
-from tests.readme import blocks, commands
-from tests.server import free_port
 from tests.stack.docker import needs_docker
 from tests.stack.running import Stack, clean_environment
+from tests.support.readme import blocks, commands
+from tests.support.server import free_port
 
 
 def run(line: str, folder: Path, environment: dict[str, str]) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPO
-from tests.server import Server, serving
 from tests.stack.test_faults import fronted
+from tests.support.server import Server, serving
 
 CONFIG = REPO / "tests" / "stack" / "schemathesis.toml"
 EXAMPLES = 200  # for each operation: some ten seconds of made-up requests

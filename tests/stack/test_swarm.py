@@ -10,12 +10,12 @@ import pytest
 import requests
 
 from tests.conftest import ESPRESSO, REPO
-from tests.readme import commands
-from tests.server import wait_until
 from tests.stack.docker import docker, needs_docker
 from tests.stack.load import Load
 from tests.stack.running import Stack
 from tests.stack.swarm import Swarm
+from tests.support.readme import commands
+from tests.support.server import wait_until
 
 PROGRAMS = ("dockerd", "ip", "nsenter", "setpriv", "unshare")
 needs_root = pytest.mark.skipif(

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import requests
 
-from tests.collector import attributes, collecting
-from tests.server import wait_until
 from tests.stack.test_faults import fronted
-from tests.test_tracing import ENDPOINT, PARENT, TRACE, TRACEPARENT
+from tests.support.collector import attributes, collecting
+from tests.support.server import wait_until
+from tests.telemetry.test_tracing import ENDPOINT, PARENT, TRACE, TRACEPARENT
 
 
 def test_nginx_passes_a_client_s_trace_on(tmp_path: Path, espresso: bytes) -> None:

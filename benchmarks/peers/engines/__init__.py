@@ -66,9 +66,9 @@ class OpenVino:
     def __init__(self) -> None:
         from pathlib import Path
 
-        from inference_app import prepared
         from inference_app.config import Settings
-        from inference_app.engine import Engine
+        from inference_app.model import prepared
+        from inference_app.model.engine import Engine
 
         self._settings = Settings()
         self._model = prepared.read(Path(os.environ["MODEL_PREPARED"]))
@@ -77,7 +77,7 @@ class OpenVino:
 
     def decode(self, data: bytes) -> Any:
         """Return the picture's pixels, uint8 (224, 224, 3)."""
-        from inference_app import image
+        from inference_app.model import image
 
         preprocessing = self._model.preprocessing
         if os.environ["DECODE"] == "ours":

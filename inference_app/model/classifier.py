@@ -1,0 +1,124 @@
+"""A model that answers: the journey from a picture's bytes to its labels."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference_app.config import Settings
+from inference_app.cpus import available_cpus
+from inference_app.model import image, prepared
+from inference_app.model.batcher import Batcher, SupportsInfer
+from inference_app.model.deadline import Deadline
+from inference_app.model.engine import Engine
+from inference_app.model.prepared import Label, PreparedModel
+from inference_app.timing import Timing
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One class that a picture may be of, and the model's score for it, from 0 to 1."""
+
+    class_id: str
+    label: str
+    score: float
+
+    @property
+    def class_name(self) -> str:
+        """The first name of the label, with underscores, as in ImageNet's class index file."""
+        return self.label.split(",")[0].strip().replace(" ", "_")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the prediction as clients see it."""
+        return {"class_id": self.class_id, "label": self.label, "score": round(self.score, 6)}
+
+
+def _ignore(_number: int) -> None: ...
+
+
+class Observer(NamedTuple):
+    """Functions that are told how full the model is: metrics, where there are any."""
+
+    batch_pictures: Callable[[int], None] = _ignore  # pictures in the batch that just ended
+    waiting_to_infer: Callable[[int], None] = _ignore  # pictures that wait after that batch
+    waiting_to_decode: Callable[[int], None] = _ignore  # 1 or -1: one more, one less
+
+
+SILENT = Observer()
+
+
+class Classifier:
+    """A prepared model and the engine that runs it."""
+
+    def __init__(
+        self,
+        model: PreparedModel,
+        engine: SupportsInfer,
+        settings: Settings,
+        observer: Observer = SILENT,
+    ) -> None:
+        self.model, self._observer = model, observer
+        self._batcher = Batcher(engine, observer.batch_pictures, observer.waiting_to_infer)
+        self._settings = settings
+        # As many as there are CPUs for: more would share their caches, and hold a hundred MB each.
+        self._decoders = threading.Semaphore(max(1, available_cpus() // settings.workers))
+
+    @classmethod
+    def load(cls, settings: Settings, observer: Observer = SILENT) -> "Classifier":
+        """Read, check, compile and warm up the model; raises PreparedModelError."""
+        model = prepared.read(settings.model_path)
+        return cls(model, Engine(model, settings.inference_threads), settings, observer)
+
+    def classify(
+        self, data: bytes, top_k: int, timing: Timing, deadline: Deadline | None = None
+    ) -> list[Prediction]:
+        """Return the `top_k` likeliest classes of a picture, the likeliest first.
+
+        Raises the RequestErrors of `image.decode`, DeadlinePassed and ClientDisconnected.
+        """
+        deadline = deadline or Deadline()
+        with self._decoder(timing, deadline), timing.stage("decode"):
+            pixels = image.decode(data, self.model.preprocessing, self._settings)
+        logits = self._batcher.infer(pixels, timing, deadline)
+        return likeliest(logits, self.model.labels, top_k)
+
+    def busy_for(self) -> float:
+        """Return for how many seconds the batch that runs now has been running, or 0."""
+        return self._batcher.busy_for()
+
+    @contextmanager
+    def _decoder(self, timing: Timing, deadline: Deadline) -> Iterator[None]:
+        with timing.stage("queue"), self._waiting_to_decode():
+            free = self._decoders.acquire(timeout=deadline.seconds_left())
+        try:
+            deadline.check()
+            yield
+        finally:
+            if free:
+                self._decoders.release()
+
+    @contextmanager
+    def _waiting_to_decode(self) -> Iterator[None]:
+        self._observer.waiting_to_decode(1)
+        try:
+            yield
+        finally:
+            self._observer.waiting_to_decode(-1)
+
+
+def likeliest(logits: NDArray[np.float32], labels: Sequence[Label], top_k: int) -> list[Prediction]:
+    """Turn logits, float32 (classes,), into the `top_k` likeliest classes by softmax."""
+    scores = softmax(logits)
+    order = np.argsort(-scores, kind="stable")[:top_k]
+    return [Prediction(*labels[int(index)], score=float(scores[index])) for index in order]
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Turn logits, float32 (classes,), into scores from 0 to 1 that add up to 1."""
+    scores: NDArray[np.float32] = np.exp(logits - logits.max())
+    scores /= scores.sum()
+    return scores

@@ -1,0 +1,1 @@
+"""Gunicorn's workers: their settings, start, supervision and end."""

@@ -1,0 +1,1 @@
+"""HTTP: routes, uploads, admission, responses. Knows `model` and `telemetry`."""

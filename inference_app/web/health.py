@@ -1,0 +1,27 @@
+"""Whether the process lives, and whether it can classify."""
+
+from flask import Blueprint, Response, jsonify
+
+from inference_app.web.state import current_state
+
+bp = Blueprint("health", __name__)
+
+
+@bp.get("/livez")
+def livez() -> Response:
+    """Answer as long as requests are answered at all."""
+    return jsonify(status="alive")
+
+
+@bp.get("/readyz")
+def readyz() -> Response:
+    """Answer 200 once the model has answered its warm-up, 503 before."""
+    return jsonify(status="ready", model=current_state().ready_classifier().model.name)
+
+
+def name_model(response: Response) -> Response:
+    """Name the model on every response."""
+    classifier = current_state().classifier
+    if classifier is not None:
+        response.headers["X-Model"] = classifier.model.name
+    return response

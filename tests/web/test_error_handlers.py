@@ -1,0 +1,148 @@
+"""The one JSON error shape, for every way to fail."""
+
+import io
+import logging
+
+import pytest
+import werkzeug.exceptions
+from flask import Flask
+from flask.testing import FlaskClient
+
+from inference_app import errors
+from inference_app.config import Settings
+
+SECRET = "/etc/secret/path"  # noqa: S105 what no client may see
+
+REQUEST_ERRORS = [
+    (errors.BadRequest("What to do."), 400, "bad_request"),
+    (errors.Unauthorized(), 401, "unauthorized"),
+    (errors.TooLarge("What to do."), 413, "too_large"),
+    (errors.UnsupportedPicture("What to do."), 415, "unsupported_picture"),
+    (errors.DamagedPicture("What to do."), 422, "damaged_picture"),
+    (errors.ClientDisconnected(), 499, "client_disconnected"),
+    (errors.NotReady("What to do."), 503, "not_ready"),
+    (errors.Overloaded(3), 503, "overloaded"),
+    (errors.DeadlinePassed(), 504, "timeout"),
+]
+
+
+def raising(app: Flask, error: Exception) -> FlaskClient:
+    """Return a client of the app, in which GET /fail raises `error`."""
+
+    def fail() -> str:
+        raise error
+
+    app.add_url_rule("/fail", view_func=fail)
+    return app.test_client()
+
+
+@pytest.mark.parametrize(("error", "status", "name"), REQUEST_ERRORS)
+def test_a_request_error_is_answered_with_its_status(
+    app: Flask, error: errors.RequestError, status: int, name: str
+) -> None:
+    answer = raising(app, error).get("/fail", headers={"X-Request-ID": "abc"})
+    assert answer.status_code == status
+    assert answer.json == {
+        "success": False,
+        "error": {"type": name, "message": str(error), "request_id": "abc"},
+    }
+
+
+def test_every_request_error_is_in_the_table() -> None:
+    assert {type(error) for error, _, _ in REQUEST_ERRORS} == set(
+        errors.RequestError.__subclasses__()
+    )
+
+
+@pytest.mark.parametrize(("error", "status", "name"), REQUEST_ERRORS)
+def test_only_what_passes_says_when_to_come_back(
+    app: Flask, error: errors.RequestError, status: int, name: str
+) -> None:
+    seconds = {"not_ready": "1", "overloaded": "3"}.get(name)
+    assert raising(app, error).get("/fail").headers.get("Retry-After") == seconds
+
+
+def test_who_has_no_key_is_told_the_scheme(app: Flask) -> None:
+    answer = raising(app, errors.Unauthorized()).get("/fail")
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("error", [RuntimeError(SECRET), OSError(SECRET), KeyError(SECRET)])
+def test_our_own_faults_stay_in_the_log(
+    app: Flask, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = raising(app, error).get("/fail", headers={"X-Request-ID": "abc"})
+    assert answer.status_code == 500
+    assert answer.json is not None
+    assert answer.json["error"]["type"] == "internal_error"
+    assert answer.json["error"]["request_id"] == "abc"
+    assert SECRET not in answer.text
+    (fault,) = [
+        record for record in caplog.records if record.name == "inference_app.web.error_handlers"
+    ]
+    assert fault.exc_info is not None
+    assert SECRET in str(fault.exc_info[1])
+
+
+def test_the_log_ties_our_own_faults_to_their_request(
+    app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    raising(app, RuntimeError("x")).get("/fail", headers={"X-Request-ID": "abc"})
+    (line,) = [record for record in caplog.records if record.name == "inference_app.request"]
+    assert getattr(line, "fields")["error"] == "internal_error"  # noqa: B009
+    assert getattr(line, "fields")["request_id"] == "abc"  # noqa: B009
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "name", "says"),
+    [
+        ("GET", "/nothing", 404, "not_found", "/nothing"),
+        ("GET", "/predict/", 404, "not_found", "/predict"),
+        ("GET", "/predict", 405, "method_not_allowed", "does not take GET"),
+        ("PUT", "/upload", 405, "method_not_allowed", "does not take PUT"),
+        ("POST", "/readyz", 405, "method_not_allowed", "does not take POST"),
+    ],
+)
+def test_an_unknown_address_is_pointed_to_predict(
+    client: FlaskClient, method: str, path: str, status: int, name: str, says: str
+) -> None:
+    answer = client.open(path, method=method)
+    assert answer.status_code == status
+    assert answer.json is not None
+    assert answer.json["success"] is False
+    assert answer.json["error"]["type"] == name
+    assert says in answer.json["error"]["message"]
+    assert "POST a picture to /predict" in answer.json["error"]["message"]
+
+
+def test_a_wrong_method_is_told_the_right_one(client: FlaskClient) -> None:
+    assert "POST" in client.get("/predict").headers["Allow"]
+
+
+def test_an_error_of_werkzeug_keeps_its_status(app: Flask) -> None:
+    answer = raising(app, werkzeug.exceptions.UnsupportedMediaType()).get("/fail")
+    assert answer.status_code == 415
+    assert answer.json is not None
+    assert answer.json["error"]["type"] == "unsupported_media_type"
+
+
+@pytest.mark.parametrize("as_form", [True, False])
+def test_too_many_bytes_are_refused_in_the_same_shape(
+    app: Flask, settings: Settings, as_form: bool
+) -> None:
+    app.config["MAX_CONTENT_LENGTH"] = 1000
+    body = b"x" * 1001
+    answer = app.test_client().post(
+        "/predict",
+        data={"image": (io.BytesIO(body), "x.jpg")} if as_form else body,
+    )
+    assert answer.status_code == 413
+    assert answer.json is not None
+    assert answer.json["error"]["type"] == "too_large"
+
+
+def test_errors_of_the_user_are_apart_from_those_of_requests() -> None:
+    for kind in (errors.SettingError, errors.PreparedModelError, errors.PrepareError):
+        assert issubclass(kind, errors.UserError)
+        assert not issubclass(kind, errors.RequestError)

@@ -1,0 +1,198 @@
+"""The description is valid, complete, and true of a small real server's answers."""
+
+import base64
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import openapi_spec_validator
+import pytest
+import requests
+from flask import Flask
+from flask.testing import FlaskClient
+from jsonschema import ValidationError
+
+from inference_app import errors
+from inference_app.app import create_app
+from inference_app.config import Settings
+from inference_app.web.openapi import ASSETS, describe
+from tests.conftest import ESPRESSO
+from tests.support.contracts import CONTRACTS, Contract
+from tests.support.described import check, check_response, resolve, validate
+from tests.support.server import Server, serving
+
+# Files of a page, which no client asks for by itself; what only the app's own port answers.
+NOT_FOR_CLIENTS = {"/docs/<name>", "/metrics", "/page/<path:name>"}
+PHOTO = ESPRESSO.read_bytes()
+KEY = "a key of 16 characters"
+POSTED: dict[str, tuple[dict[str, Any], int]] = {
+    "a body": ({"data": PHOTO}, 200),
+    "a form": ({"files": {"image": PHOTO}}, 200),
+    "a form of an elder client": ({"files": {"file": PHOTO}}, 200),
+    "several pictures": ({"files": [("image", PHOTO), ("image", PHOTO)]}, 200),
+    "several pictures of an elder client": ({"files": [("file", PHOTO), ("file", PHOTO)]}, 200),
+    "JSON": ({"json": {"image": base64.b64encode(PHOTO).decode()}}, 200),
+    "several pictures in JSON": ({"json": {"image": [base64.b64encode(PHOTO).decode()] * 2}}, 200),
+    "top_k": ({"data": PHOTO, "params": {"top_k": 3}}, 200),
+    "format": ({"data": PHOTO, "params": {"format": "text"}}, 200),
+    "Accept": ({"data": PHOTO, "headers": {"Accept": "text/plain"}}, 200),
+    "nothing": ({}, 400),
+    "a wrong top_k": ({"data": PHOTO, "params": {"top_k": 0}}, 400),
+    "too much": ({"data": bytes(2_000_000)}, 413),
+    "text": ({"data": b"text"}, 415),
+    "half a picture": ({"data": PHOTO[:5000]}, 422),
+}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("server"), MAX_UPLOAD_MB="1") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def document(server: Server) -> dict[str, Any]:
+    """Return the description as the server gives it."""
+    answer: dict[str, Any] = requests.get(f"{server.url}/openapi.json", timeout=30).json()
+    return answer
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    """Write a file of one key."""
+    file = tmp_path / "keys.txt"
+    file.write_text(KEY)
+    return file
+
+
+def test_it_is_a_valid_description(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1.")
+    openapi_spec_validator.validate(document)
+
+
+def test_every_route_is_described_and_nothing_else(app: Flask, document: dict[str, Any]) -> None:
+    routes = {
+        (rule.rule, method.lower())
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if rule.rule not in NOT_FOR_CLIENTS
+    }
+    operations = {
+        (path, method)
+        for path, item in document["paths"].items()
+        for method in item.keys() - {"parameters"}
+    }
+    assert operations == routes
+
+
+def test_operations_have_names_of_their_own(document: dict[str, Any]) -> None:
+    names = re.findall(r"'operationId': '(\w+)'", str(document))
+    assert len(names) == len(set(names)) == 9
+
+
+@pytest.mark.parametrize("path", ["/predict", "/upload", "/"])
+@pytest.mark.parametrize("kind", POSTED)
+def test_what_is_posted_is_answered_as_described(
+    server: Server, document: dict[str, Any], path: str, kind: str
+) -> None:
+    sent, status = POSTED[kind]
+    answer = requests.post(server.url + path, timeout=30, **sent)
+    assert answer.status_code == status
+    check(document, answer)
+
+
+@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.name)
+def test_clients_of_elder_systems_are_described(
+    server: Server, document: dict[str, Any], contract: Contract
+) -> None:
+    check(document, contract.call(server.url))
+
+
+@pytest.mark.parametrize("path", ["/", "/labels", "/livez", "/readyz", "/openapi.json", "/docs"])
+def test_what_is_asked_for_is_answered_as_described(
+    server: Server, document: dict[str, Any], path: str
+) -> None:
+    answer = requests.get(server.url + path, timeout=30)
+    assert answer.status_code == 200
+    check(document, answer)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "name"),
+    [("GET", "/nothing", "NotFound"), ("PUT", "/predict", "MethodNotAllowed")],
+)
+def test_other_paths_and_methods_are_refused_as_described(
+    server: Server, document: dict[str, Any], method: str, path: str, name: str
+) -> None:
+    answer = requests.request(method, server.url + path, timeout=30)
+    check_response(document, document["components"]["responses"][name], answer)
+
+
+def test_a_missing_key_is_refused_as_described(tmp_path: Path, keys: Path) -> None:
+    with serving(tmp_path, API_KEYS_FILE=keys) as server:
+        document = requests.get(f"{server.url}/openapi.json", timeout=30).json()
+        answer = requests.post(f"{server.url}/predict", PHOTO, timeout=30)
+        assert answer.status_code == 401
+        check(document, answer)
+        for scheme in document["components"]["securitySchemes"].values():
+            bearer = scheme["type"] == "http"
+            header = {"Authorization": f"Bearer {KEY}"} if bearer else {scheme["name"]: KEY}
+            assert requests.post(f"{server.url}/predict", PHOTO, headers=header, timeout=30).ok
+
+
+def test_a_key_is_asked_for_where_the_server_has_keys(settings: Settings, keys: Path) -> None:
+    assert {} in describe(settings)["security"]
+    assert describe(replace(settings, api_keys_file=keys))["security"] == [
+        {"bearer": []},
+        {"key": []},
+    ]
+
+
+@pytest.mark.parametrize(
+    "kind", [each for each in errors.RequestError.__subclasses__() if each.status != 499]
+)
+def test_every_error_is_described(
+    document: dict[str, Any], kind: type[errors.RequestError]
+) -> None:
+    described = document["paths"]["/predict"]["post"]["responses"][str(kind.status)]
+    response = resolve(document, described)
+    assert f"`{kind.type}`" in response["description"]
+    assert set(kind.headers) <= set(response["headers"])
+
+
+def test_the_limits_are_those_of_the_server(settings: Settings) -> None:
+    mine = replace(settings, max_pictures=3, max_upload_mb=7, picture_formats=("GIF", "BMP"))
+    document = describe(mine)
+    assert "This server takes GIF, BMP, request bodies of 7 MB" in document["info"]["description"]
+    image, file = document["components"]["schemas"]["Form"]["anyOf"]
+    assert image["properties"]["image"]["maxItems"] == file["properties"]["file"]["maxItems"] == 3
+    assert "${" not in str(document)
+
+
+def test_what_is_not_described_fails(server: Server, document: dict[str, Any]) -> None:
+    answer = requests.get(f"{server.url}/livez", timeout=30)
+    readyz = document["paths"]["/readyz"]["get"]["responses"]["200"]
+    with pytest.raises(ValidationError, match="'model' is a required property"):
+        check_response(document, readyz, answer)
+    with pytest.raises(ValidationError):
+        validate(document, {"$ref": "#/components/schemas/Failure"}, answer.json())
+
+
+def test_before_the_model_is_loaded_it_is_described_as_well(settings: Settings) -> None:
+    client = create_app(settings).test_client()
+    assert client.get("/openapi.json").status_code == 200
+
+
+@pytest.mark.parametrize("name", ASSETS)
+def test_the_page_s_files_are_kept_by_browsers(client: FlaskClient, name: str) -> None:
+    with client.get(f"/docs/{name}") as answer:
+        assert answer.data == ASSETS[name].read_bytes()
+    with client.get(f"/docs/{name}", headers={"If-None-Match": answer.headers["ETag"]}) as again:
+        assert (again.status_code, again.data) == (304, b"")
+
+
+@pytest.mark.parametrize("name", ["index.html", "LICENSE", "..%2fopenapi.yaml", "../wsgi.py", ""])
+def test_no_other_file_is_served(client: FlaskClient, name: str) -> None:
+    assert client.get(f"/docs/{name}").status_code == 404
