@@ -10,5 +10,6 @@ export PATH=$PWD/.venv/bin:$PATH
 ruff check .
 ruff format --check .
 mypy
+lint-imports
 shellcheck ./*.sh ./*/*.sh deploy/*/*.sh inference_app/prepare/*.sh .ci/run
 python -m pytest "$@"

@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
-# Writes the lock files, beside it and in post_request/, from pyproject.toml, with the newest
-# versions that fit. Needs uv (pip install uv). Run it to upgrade, then run_tests.sh, and commit the
-# result.
+# Writes the lock files, beside it and in post_request/, from pyproject.toml. Needs uv.
+# Usage: requirements/compile.sh [--upgrade]    --upgrade: the newest versions that fit
+# Without it, versions that are locked stay. Then run run_tests.sh, and commit the result.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+upgrade=${1:-}
+
 lock() { # NAME, then what of pyproject.toml it covers
   local file=requirements/$1.txt
-  uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --no-annotate \
+  cp "$file" "$file.new"
+  uv pip compile --quiet ${upgrade:+"$upgrade"} --universal --python-version 3.11 --no-header --no-annotate \
     "${@:2}" --output-file "$file.new" --no-emit-package openvino-telemetry
   mv "$file.new" "$file"
 }

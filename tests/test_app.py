@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import tomllib
 
 import pytest
 from flask import Flask
@@ -11,7 +10,6 @@ from inference_app.app import create_app
 from inference_app.config import Settings
 from inference_app.errors import SettingError
 from inference_app.model.classifier import Classifier
-from inference_app.version import __version__
 from inference_app.web.state import state_of
 from tests.conftest import ESPRESSO, REPO
 
@@ -68,11 +66,6 @@ def test_these_are_the_routes(app: Flask) -> None:
         "/page/<path:name>",
         "/labels",
     }
-
-
-def test_the_version_is_the_package_s() -> None:
-    project = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
-    assert __version__ == project["version"]
 
 
 def test_serving_imports_nothing_of_what_preparing_needs() -> None:

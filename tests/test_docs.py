@@ -12,7 +12,6 @@ import yaml
 
 from docs import settings
 from inference_app import errors
-from inference_app.version import __version__
 from tests.conftest import REPO
 from tests.support.readme import blocks, commands, table_rows
 
@@ -102,7 +101,7 @@ def test_the_figures_are_those_that_were_measured() -> None:
 def test_the_drawing_names_every_stage() -> None:
     (drawing,) = blocks("docs/contributing.md", "mermaid")["The journey of a request"]
     assert drawing.startswith("sequenceDiagram\n")
-    for stage in ("admission", "upload", "image", "batcher", "engine", "classifier", "answers"):
+    for stage in ("admission", "upload", "image", "batcher", "engine", "classifier", "responses"):
         assert f"{stage}.py" in drawing
 
 
@@ -118,20 +117,3 @@ def test_every_command_of_contributors_exists(line: str) -> None:
         assert shutil.which(program.removeprefix(".venv/bin/"))
     else:
         assert (REPO / program).stat().st_mode & 0o111
-
-
-@pytest.mark.parametrize(
-    ("file", "pattern"),
-    [
-        ("pyproject.toml", r'^version = "(.*)"$'),
-        ("docker-compose.yml", r"IMAGE_TAG:-(.*?)}"),
-        (".env.example", r"^IMAGE_TAG=(.*)$"),
-        ("inference_app/Dockerfile", r"^ARG VERSION=(.*)$"),
-        ("nginx/Dockerfile", r"^ARG VERSION=(.*)$"),
-        ("docker-bake.hcl", r'^variable "VERSION" {\n  default = "(.*)"$'),
-        ("CHANGELOG.md", r"\A# Changelog\n\n## ([\d.]+)"),
-    ],
-)
-def test_the_version_is_the_same_everywhere(file: str, pattern: str) -> None:
-    found = re.findall(pattern, (REPO / file).read_text("utf-8"), re.MULTILINE)
-    assert set(found) == {__version__}

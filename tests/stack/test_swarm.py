@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ pytestmark = [needs_docker, needs_root]
 START, UPDATE, SECURE, SCALE, DRAIN, ACTIVATE, SPREAD = commands("docs/operating.md")[
     "Docker Swarm"
 ]
+TAG = re.findall(r"APP_TAG=(\S+)", UPDATE)[0]
 APP = "inference_inference_app"
 SETTINGS = {"HTTP_PORT": "8080", "HTTPS_PORT": "8443", "IMAGE_TAG": "test", "WORKERS": "1"}
 BUNDLED = REPO / "inference_app" / "bundled"
@@ -114,7 +116,7 @@ def test_scaling_costs_no_request(swarm: Swarm, run: Run, url: str) -> None:
 def test_a_new_model_costs_no_request(run: Run, url: str) -> None:
     with Load(url, clients=4) as load:
         load.wait_for(50)
-        updated = run(UPDATE.replace("0.1.0-densenet-121", "new"))
+        updated = run(UPDATE.replace(TAG, "new"))
         load.wait_for(50)
     assert updated.returncode == 0, updated.stdout + updated.stderr
     assert nothing_failed(load, "updated to another model")
@@ -127,7 +129,7 @@ def test_a_broken_model_is_rolled_back_and_costs_no_request(
     before = model(url)
     with Load(url, clients=4) as load:
         load.wait_for(50)
-        updated = run(UPDATE.replace("0.1.0-densenet-121", "broken"))
+        updated = run(UPDATE.replace(TAG, "broken"))
         load.wait_for(50)
     assert updated.returncode == 1
     assert f"error: {APP} was rolled back" in updated.stderr
