@@ -1,4 +1,4 @@
-"""Ask an image-classification server what pictures show.
+"""A client of an image-classification server.
 
     with Client("http://localhost:8080") as client:
         result = client.predict("photo.jpg", top_k=5)
@@ -6,8 +6,8 @@
 
 This file stands alone: it needs `requests`, and nothing that lies beside it.
 
-PredictError            type, message, status and request_id, as the server words them
-└── ServerAwayError     nobody could be reached at the address
+PredictError            type, message, status and request_id, from the server
+└── ServerAwayError     there is no server at the address
 """
 
 import json
@@ -31,7 +31,7 @@ LONGEST_WAIT = 10  # seconds between two tries, whatever the server asks for, an
 
 
 class PredictError(Exception):
-    """There is no prediction; `status` is None if no answer came, or not in time."""
+    """There is no prediction; `status` is None if no response came, or not in time."""
 
     def __init__(
         self, type_: str, message: str, status: int | None = None, request_id: str | None = None
@@ -47,18 +47,18 @@ class PredictError(Exception):
 
     @property
     def body(self) -> dict[str, Any]:
-        """The failure in the server's JSON shape, also where the server did not write it."""
+        """The failure in the server's JSON shape, even if it did not come from the server."""
         error = {"type": self.type, "message": self.message, "request_id": self.request_id}
         return {"success": False, "error": error}
 
 
 class ServerAwayError(PredictError):
-    """Nobody could be reached at the address."""
+    """There is no server at the address."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """One class that a picture may be of, and the model's score for it, from 0 to 1."""
+    """A class and the model's score for it, from 0 to 1."""
 
     class_id: str
     label: str
@@ -67,7 +67,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Result:
-    """The likeliest label, the `top_k` predictions, and the answer's JSON `body` as it came."""
+    """The best label, the `top_k` predictions, and the response's JSON `body` as it came."""
 
     label: str
     predictions: tuple[Prediction, ...]
@@ -77,7 +77,7 @@ class Result:
 
     @classmethod
     def read(cls, response: requests.Response) -> Self:
-        """Read a server's answer; raise PredictError if it is a failure or no prediction."""
+        """Read a response; raise PredictError if it is a failure or holds no prediction."""
         body = json_object(response)
         if response.status_code != 200 or body.get("success") is not True:
             raise refusal(response, body)
@@ -96,16 +96,16 @@ class Result:
 
 
 class Client:
-    """One server, which several threads may ask at the same time; close it, or use `with`."""
+    """A client of one server, which threads may share; close it, or use `with`."""
 
     def __init__(
         self, url: str, *, api_key: str | None = None, timeout: float = 60.0, retries: int = 2
     ) -> None:
         """Take the server's address, with or without /predict; ValueError if it or the key is bad.
 
-        `timeout` is how many seconds the server may be silent. `retries` is how often it is asked
-        again if it is busy (429, 502, 503) or the connection fails; between two tries are the
-        seconds that its Retry-After asks for, at most 10.
+        `timeout` is how many seconds the server may be silent. `retries` is how often a request is
+        sent again if the server is busy (429, 502, 503) or the connection fails; it waits as many
+        seconds as Retry-After asks for, at most 10.
         """
         self.url = predict_url(url)
         self._auth = bearer(api_key) if api_key else None
@@ -125,7 +125,7 @@ class Client:
             session.close()
 
     def predict(self, picture: str | PathLike[str] | bytes, top_k: int | None = 5) -> Result:
-        """Classify a picture, a file's path or its bytes; `top_k` None asks for the label alone.
+        """Classify a picture, given as path or bytes; `top_k` None asks for the label alone.
 
         Raises OSError if the file cannot be read, and PredictError if there is no prediction.
         """
@@ -144,7 +144,7 @@ class Client:
         except requests.RequestException as error:
             if is_away(error):
                 raise ServerAwayError("server_away", f"no server at {self.url}") from error
-            raise PredictError("no_answer", f"no answer from the server: {error}") from error
+            raise PredictError("no_response", f"no response from the server: {error}") from error
         return Result.read(response)
 
     def _session(self) -> requests.Session:
@@ -161,10 +161,10 @@ class Client:
 def bearer(key: str) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
     """Return what adds an API key to a request (RFC 6750); ValueError if no header can hold it.
 
-    A header of the session's would give way to a password in ~/.netrc.
+    A password in ~/.netrc would replace a header of the session.
     """
     if not (key.isascii() and key.isprintable()):
-        raise ValueError("an API key holds ASCII characters alone, and no line end")
+        raise ValueError("an API key holds only ASCII characters, and no line end")
 
     def authorize(request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {key}"
@@ -174,7 +174,7 @@ def bearer(key: str) -> Callable[[requests.PreparedRequest], requests.PreparedRe
 
 
 class Retries(Retry):
-    """Which failures may pass."""
+    """Which failures are worth a retry."""
 
     # Without 413, which urllib3 would repeat when it has a Retry-After.
     RETRY_AFTER_STATUS_CODES = frozenset({429, 502, 503})
@@ -188,13 +188,13 @@ class Retries(Retry):
         _pool: ConnectionPool | None = None,
         _stacktrace: TracebackType | None = None,
     ) -> Self:
-        """Count a failure; one that took all the time there was is raised instead."""
+        """Count a failure; raise a timeout instead: there is no time left for a retry."""
         if isinstance(error, ReadTimeoutError):
             raise error
         return super().increment(method, url, response, error, _pool, _stacktrace)
 
 
-# A prediction changes nothing, so it may be asked for again whatever became of the first try.
+# A prediction changes nothing, so every request may be retried.
 RETRIES = Retries(
     other=0,  # a certificate does not become right
     allowed_methods={"POST"},
@@ -207,7 +207,7 @@ RETRIES = Retries(
 
 
 def predict_url(text: str) -> str:
-    """Complete a server's address to that of its /predict; raise ValueError if it is none."""
+    """Return the address of a server's /predict; raise ValueError if it is not an address."""
     url = text if "://" in text else f"http://{text}"
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
@@ -216,13 +216,13 @@ def predict_url(text: str) -> str:
 
 
 def is_away(error: requests.RequestException) -> bool:
-    """Tell a server that could not be reached from one that broke off."""
+    """Return whether the server could not be reached, as opposed to one that broke off."""
     reason = getattr(error.args[0], "reason", None) if error.args else None
     return isinstance(error, requests.ConnectTimeout) or isinstance(reason, NewConnectionError)
 
 
 def json_object(response: requests.Response) -> dict[str, Any]:
-    """Return the answer's JSON object; raise PredictError if a proxy answered otherwise."""
+    """Return a response's JSON object; raise PredictError if it has none, as of a proxy."""
     try:
         body = response.json()
     except ValueError:
@@ -230,18 +230,18 @@ def json_object(response: requests.Response) -> dict[str, Any]:
     if isinstance(body, dict):
         return body
     start = " ".join(response.text.split())[:200]
-    message = f"{response.reason}: the answer is no JSON object: {start}"
+    message = f"{response.reason}: the response is not a JSON object: {start}"
     raise PredictError(
         "not_json", message, response.status_code, response.headers.get("X-Request-ID")
     )
 
 
 def refusal(response: requests.Response, body: dict[str, Any]) -> PredictError:
-    """Word an answer that holds no prediction as its server does, or say what is odd about it."""
+    """Return the error of a response without a prediction, or say what is odd about it."""
     error = body.get("error")
     if not isinstance(error, dict):
-        text = error or f"unexpected answer: {json.dumps(body)[:200]}"
-        error = {"type": "unexpected_answer", "message": text}
+        text = error or f"unexpected response: {json.dumps(body)[:200]}"
+        error = {"type": "unexpected_response", "message": text}
     return PredictError(
         str(error.get("type")),
         str(error.get("message")),
@@ -251,5 +251,5 @@ def refusal(response: requests.Response, body: dict[str, Any]) -> PredictError:
 
 
 def printable(text: str) -> str:
-    r"""Write what a terminal might obey as JSON does (\u001b), so that JSON stays the same."""
+    r"""Escape what a terminal might obey, as JSON does (\u001b), so that JSON stays the same."""
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)

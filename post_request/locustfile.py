@@ -1,9 +1,10 @@
-"""A load test: users who post pictures one after the other, more of them step by step.
+"""A load test: users that post pictures one after the other, more of them with each step.
 
     locust -f post_request/locustfile.py --headless --host http://localhost:8080 --users 32 \
         --run-time 90s --steps 6 --html report.html
 
-Prints for each step what was answered, how fast and how often not; exits with 1 if anything failed.
+Prints a line for each step when it is over: requests/s, failures, times. Exits with 1 if anything
+failed. `--print-stats` prints Locust's own figures every two seconds too.
 """
 
 import base64
@@ -34,7 +35,7 @@ Encode = Callable[[bytes], tuple[bytes, str]]  # a picture to a request's body a
 
 
 def form(field: str) -> Encode:
-    """Send a picture as a field of a form."""
+    """Send a picture in a field of a form."""
     return lambda picture: encode_multipart_formdata({field: ("picture", picture)})
 
 
@@ -49,7 +50,7 @@ def in_json(picture: bytes) -> tuple[bytes, str]:
     return body.encode(), "application/json"
 
 
-# What the server's clients send, and where to.
+# What clients of the server send, and where to.
 CONTRACTS: dict[str, tuple[str, Encode]] = {
     "predict-image": ("/predict", form("image")),
     "predict-file": ("/predict", form("file")),
@@ -62,7 +63,8 @@ CONTRACTS: dict[str, tuple[str, Encode]] = {
 
 @events.init_command_line_parser.add_listener
 def add_arguments(parser: ArgumentParser) -> None:
-    """Add ours to Locust's command line."""
+    """Add our options to Locust's command line."""
+    parser.set_defaults(loglevel="WARNING")
     add: Any = parser.add_argument
     samples = str(Path(__file__).parent / "images")
     add("--pictures", type=existing, default=samples, help="a picture, a folder or a pattern")
@@ -71,7 +73,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def existing(argument: str) -> str:
-    """Read what --pictures is given; there must be something to send."""
+    """Check that there is something to send; ArgumentTypeError if not."""
     found(argument)
     return argument
 
@@ -93,23 +95,25 @@ def positive(text: str) -> int:
 
 
 class PictureUser(FastHttpUser):
-    """Posts a picture of any size as soon as the one before is answered."""
+    """Posts the next picture when it has the response to the one before."""
 
     host = "http://localhost"
     failed = False
     insecure = False  # certificates are checked; SSL_CERT_FILE names another authority
 
     def on_start(self) -> None:
-        """Read the options, which a worker has from its master by now."""
+        """Read the options, which a worker has got from its master by now."""
         options = self.environment.parsed_options
         self.files = found(options.pictures)
         self.path, self.encode = CONTRACTS[options.contract]
         key = os.environ.get("PREDICT_API_KEY")
-        self.headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self.headers = {"Accept": "application/json"}
+        if key:
+            self.headers["Authorization"] = f"Bearer {key}"
 
     @task
     def post_a_picture(self) -> None:
-        """Post one; an answer other than 200 is a failure of the kind that the server names."""
+        """Post one; a status other than 200 is a failure of the type that the server names."""
         picture = Path(choice(self.files)).read_bytes()  # noqa: S311
         body, kind = self.encode(picture)
         with self.client.post(
@@ -121,36 +125,36 @@ class PictureUser(FastHttpUser):
         ) as response:
             self.failed = response.status_code != 200
             if self.failed:
-                response.request_meta["response_time"] = None  # or quick refusals look like speed
+                response.request_meta["response_time"] = None  # a quick refusal is not speed
             if self.failed and response.status_code:  # without one, Locust says what happened
                 response.failure(f"{response.status_code} {error_type(response.text)}")
 
     def wait_time(self) -> float:
-        """Return the seconds until the next picture: none, but after a failure as clients wait."""
+        """Return the seconds until the next picture: 1 after a failure, as clients wait."""
         return 1 if self.failed else 0
 
 
 def size_class(size: int) -> str:
-    """Return what pictures of about this size, in bytes, are counted as."""
+    """Return the class that a picture of so many bytes is counted in."""
     return next((f"up to {top} KB" for top in (100, 1000) if size <= top * 1000), "over 1000 KB")
 
 
 def error_type(text: str | None) -> str:
-    """Return what kind of error the server names in its JSON."""
+    """Return the type of error that the server names in its JSON."""
     try:
         return str(json.loads(text or "")["error"]["type"])
     except (ValueError, KeyError, TypeError):
-        return "without an error of the server's"
+        return "without an error type"
 
 
 class Steps(LoadTestShape):
-    """As many steps as asked for, each with twice the users of the one before it."""
+    """As many steps as `--steps` says, each with twice the users of the one before."""
 
     use_common_options = True
     runner: Any
 
     def tick(self) -> tuple[int, float] | None:
-        """Return how many users there shall be, and how many start in a second; None at the end."""
+        """Return the number of users, and how many start each second; None at the end."""
         options = self.runner.environment.parsed_options
         step = int(self.get_run_time() * options.steps / (options.run_time or RUN_TIME))
         users = math.ceil((options.num_users or 1) / 2 ** (options.steps - 1 - step))
@@ -159,7 +163,7 @@ class Steps(LoadTestShape):
 
 @dataclass(frozen=True)
 class Mark:
-    """How far the requests were when there were so many users; times are in ms and rounded."""
+    """The counts when a step began, with its users; `times` counts rounded ms."""
 
     users: int
     at: float
@@ -169,13 +173,13 @@ class Mark:
 
     @classmethod
     def now(cls, users: int, stats: RequestStats) -> "Mark":
-        """Read the figures; the time is that of the last request among them."""
+        """Read the counts; their time is that of the last request among them."""
         total = stats.total
         at = stats.last_request_timestamp or stats.start_time
         return cls(users, at, total.num_requests, total.num_failures, dict(total.response_times))
 
     def row(self, end: "Mark") -> str:
-        """Word what happened from this mark to the `end`."""
+        """Return the line of the step from this mark to the `end`."""
         failures = end.failures - self.failures
         answered = end.requests - self.requests - failures
         rate = answered / ((end.at - self.at) or 1)
@@ -185,20 +189,28 @@ class Mark:
 
 
 @events.init.add_listener
-def count_by_step(environment: Any, runner: Any, **_: object) -> None:
-    """Print a table of the steps at the end, above Locust's summary; a worker leaves it alone."""
+def print_steps(environment: Any, runner: Any, **_: object) -> None:
+    """Print a line for each step, above Locust's summary; a worker leaves that to its master."""
+    options = environment.parsed_options
+    options.only_summary |= not options.print_stats
     if isinstance(runner, WorkerRunner):
         return
     marks: list[Mark] = []
 
     def begin(user_count: int) -> None:
         marks.append(Mark.now(user_count, environment.stats))
+        say(marks[-2].row(marks[-1]) if marks[1:] else HEAD)
 
-    def show(**_: object) -> None:
-        ends = [*marks[1:], Mark.now(0, environment.stats)]
-        rows = [mark.row(end) for mark, end in zip(marks, ends, strict=True)]
-        sys.stdout.write("\n".join(["", HEAD, *rows, "", ""]))
+    def end(**_: object) -> None:
+        if marks:
+            say(marks[-1].row(Mark.now(0, environment.stats)) + "\n")
 
     environment.events.test_start.add_listener(lambda **_: marks.clear())
     environment.events.spawning_complete.add_listener(begin)
-    environment.events.quitting.add_listener(show)
+    environment.events.quitting.add_listener(end)
+
+
+def say(line: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()

@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".mpo")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".mpo", ".gif", ".bmp", ".tif", ".tiff")
 
 
 def find(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -1,4 +1,4 @@
-"""Ask an image-classification server what pictures show: `python post_request.py FILE...`."""
+"""Classify pictures with an image-classification server: `python post_request.py FILE...`."""
 
 import argparse
 import io
@@ -7,14 +7,14 @@ import sys
 import time
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 
 import pictures
+import requests
 from client import Client, PredictError, ServerAwayError, predict_url
-from reports import UNREADABLE, Outcome, complain, report_json, report_plain, report_table
-from rich.console import Console
-from rich.progress import Progress
+from reports import UNREADABLE, Outcome, complain, report_json, report_plain, report_table, track
 
+LOCAL = ("http://localhost:8080", "http://localhost")  # run_local.sh serves there, run_docker.sh
 ALL_OK, SOME_FAILED, NOTHING_DONE, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -37,21 +37,14 @@ def ask_all(
 ) -> Generator[Outcome]:
     """Classify files, several at a time; yield the outcomes in the order of the files."""
     pool = ThreadPoolExecutor(options.concurrency or (1 if len(files) == 1 else 4))
-    with client, progress_bar(options, files) as bar:
+    watched = len(files) > 1 and sys.stderr.isatty()
+    in_the_way = options.json and sys.stdout.isatty()
+    with client:
         outcomes = pool.map(lambda file: ask(client, file, options.top_k), files)
         try:
-            yield from bar.track(outcomes, total=len(files))
+            yield from track(outcomes, len(files), in_the_way or not watched)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-
-
-def progress_bar(options: argparse.Namespace, files: Sequence[str]) -> Progress:
-    """Return a bar on standard error, hidden when nobody watches or when it would be in the way."""
-    wanted = len(files) > 1 and sys.stderr.isatty() and not (options.json and sys.stdout.isatty())
-    # rich would send what goes to standard output to the bar's stream.
-    return Progress(
-        console=Console(stderr=True), disable=not wanted, transient=True, redirect_stdout=False
-    )
 
 
 def count(text: str) -> int:
@@ -69,16 +62,17 @@ def seconds(text: str) -> float:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line; exit with status 2 if it makes no sense."""
+    """Read the command line; exit with status 2 if it is wrong."""
     parser = argparse.ArgumentParser(
         prog="post_request.py",
         description=__doc__,
-        epilog="An API key is taken from the environment: PREDICT_API_KEY.",  # others see arguments
+        epilog=f"Without --url it looks for a server at {' and '.join(LOCAL)}. An API key is taken "
+        "from the environment, PREDICT_API_KEY: other users of a machine see arguments.",
     )
     add = parser.add_argument
     add("pictures", nargs="+", metavar="FILE", help="a picture, a folder or a pattern")
-    address = os.environ.get("PREDICT_URL") or "http://localhost"
-    add("--url", type=predict_url, default=address, help="the server (PREDICT_URL, or %(default)s)")
+    address = os.environ.get("PREDICT_URL") or None
+    add("--url", type=predict_url, default=address, help="the server (or PREDICT_URL)")
     add("--top-k", type=count, metavar="N", help="also ask for the N best labels and their scores")
     add("--concurrency", type=count, metavar="N", help="requests at a time (1 file: 1, many: 4)")
     add("--json", action="store_true", help="print a line of JSON for each file")
@@ -86,12 +80,20 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def find_server() -> str:
+    """Return the address of a server on this machine. Raises ServerAwayError."""
+    for address in LOCAL:
+        with suppress(requests.RequestException):
+            if requests.get(f"{address}/livez", timeout=2).ok:
+                return address
+    raise ServerAwayError("server_away", f"no server at {' or '.join(LOCAL)}")
+
+
 def connect(options: argparse.Namespace) -> Client:
-    """Return the server to ask; exit with status 2 if the API key cannot be one."""
+    """Return a client; exit with status 2 if the API key cannot be one. Raises ServerAwayError."""
+    url, key = options.url or find_server(), os.environ.get("PREDICT_API_KEY")
     try:
-        return Client(
-            options.url, api_key=os.environ.get("PREDICT_API_KEY"), timeout=options.timeout
-        )
+        return Client(url, api_key=key, timeout=options.timeout)
     except ValueError as error:
         complain(f"PREDICT_API_KEY: {error}")
         sys.exit(NOTHING_DONE)
@@ -105,7 +107,7 @@ def exit_status(outcomes: Sequence[Outcome], complete: bool) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Classify what the command line names, print the answers, return the exit status."""
+    """Classify what the command line names, print the results, return the exit status."""
     options = parse(arguments)
     files, problems = pictures.find(options.pictures)
     for problem in problems:
@@ -129,5 +131,5 @@ if __name__ == "__main__":
         sys.exit(main())
     except KeyboardInterrupt:
         os._exit(INTERRUPTED)  # an ordinary exit waits for the threads, and they for the server
-    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+    except BrokenPipeError:  # the reader of our output has ended, as `head` does
         os._exit(SOME_FAILED)

@@ -77,6 +77,10 @@ class Handler(BaseHTTPRequestHandler):
         self.server.before_reply(name)
         self.reply(self.server.next_reply(name))
 
+    def do_GET(self) -> None:
+        """Answer /livez, whereby the client knows a server."""
+        self.reply(Reply(200 if self.path == "/livez" and self.server.is_alive else 404, b""))
+
     def reply(self, reply: Reply) -> None:
         """Send a reply, or break off."""
         if reply is BROKEN:
@@ -105,6 +109,7 @@ class Server(ThreadingHTTPServer):
         self.seen: list[Seen] = []
         self.plans: dict[str, list[Reply]] = {}
         self.held: set[str] = set()
+        self.is_alive = True
         self.arrived, self.release = threading.Event(), threading.Event()
 
     def before_reply(self, name: str) -> None:

@@ -86,7 +86,7 @@ def test_a_key_goes_before_a_password_in_netrc(
 
 @pytest.mark.parametrize("key", ["a key\nX-Other: header", "schlüssel"])
 def test_a_key_that_no_header_can_hold_is_refused(key: str) -> None:
-    with pytest.raises(ValueError, match="an API key holds ASCII characters alone"):
+    with pytest.raises(ValueError, match="an API key holds only ASCII characters"):
         Client("http://host", api_key=key)
 
 
@@ -137,7 +137,7 @@ def test_a_server_that_is_away_is_tried_three_times(nobody: str, waits: list[flo
 
 def test_a_server_too_slow_is_not_made_slower(server: Server, waits: list[float]) -> None:
     server.held = {"picture"}
-    with pytest.raises(PredictError, match=r"no answer from the server: .*timeout=0\.2"):
+    with pytest.raises(PredictError, match=r"no response from the server: .*timeout=0\.2"):
         ask(server.url, timeout=0.2)
     assert (len(server.seen), waits) == (1, [])
 
@@ -167,7 +167,7 @@ def test_a_server_without_tls_is_not_tried_again(server: Server, waits: list[flo
 )
 def test_an_answer_without_a_prediction_is_an_error(server: Server, body: bytes) -> None:
     server.plans["picture"] = [Reply(200, body)]
-    with pytest.raises(PredictError, match=r"^200 unexpected answer: {"):
+    with pytest.raises(PredictError, match=r"^200 unexpected response: {"):
         ask(server.url)
 
 

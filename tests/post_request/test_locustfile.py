@@ -32,7 +32,7 @@ PATHS = {
 
 @dataclass
 class Run:
-    """What a load test left: a row for each step, and what Locust says itself."""
+    """What a load test printed: a line for each step, and Locust's own summary."""
 
     status: int
     out: str
@@ -72,7 +72,7 @@ def pictures(tmp_path: Path) -> Path:
 
 def load(url: str, *options: str, key: str = KEY) -> Run:
     done = subprocess.run(
-        [*LOCUST, "--headless", "--only-summary", "--host", url, *options],
+        [*LOCUST, "--headless", "--host", url, *options],
         env=environment(PREDICT_API_KEY=key),
         capture_output=True,
         text=True,
@@ -123,7 +123,7 @@ def test_refusals_are_counted_by_kind_and_not_as_speed(server: Server) -> None:
     assert "401 unauthorized" in run.err
 
 
-def test_a_server_that_is_away_is_a_failure() -> None:
+def test_no_server_is_a_failure() -> None:
     run = load(f"http://127.0.0.1:{free_port()}", "--run-time", "2s")
     requests, failed = run.requests
     assert run.status == 1
@@ -131,10 +131,20 @@ def test_a_server_that_is_away_is_a_failure() -> None:
     assert "Connection refused" in run.err
 
 
+def test_it_is_quiet_unless_told(server: Server) -> None:
+    options = ["--users", "2", "--steps", "2", "--run-time", "4s"]
+    quiet, loud = load(server.url, *options), load(server.url, *options, "--print-stats")
+    assert len(quiet.out.splitlines()) == 4  # a head, two steps, an empty line
+    assert quiet.err.count("Aggregated") == 2  # of requests, and of their times
+    assert quiet.err.startswith("Type ")
+    assert loud.err.count("Aggregated") > 2
+
+
 def test_with_two_processes(server: Server) -> None:
     port = str(free_port())
     ports = ["--master-bind-port", port, "--master-port", port]
-    run = load(server.url, "--users", "4", "--run-time", "2s", "--processes", "2", *ports)
+    options = ["--users", "4", "--run-time", "2s", "--processes", "2", "--loglevel", "INFO"]
+    run = load(server.url, *options, *ports)
     assert run.status == 0, run.err
     assert "2 workers connected" in run.err
     ((users, rate, failed, *_),) = run.steps

@@ -4,14 +4,15 @@ import json
 from pathlib import Path
 
 import pytest
+from pictures import SUFFIXES
 
 from tests.post_request.command import picture, run
 from tests.post_request.planned import Server
 
 
 def test_a_folder_stands_for_the_pictures_below_it(server: Server, tmp_path: Path) -> None:
-    wanted = ["a.JPG", "b.jpeg", "below/c.png", "below/deep/d.WebP", "e.mpo"]
-    for name in [*wanted, "notes.txt", "f.gif", "._a.jpg", ".hidden/g.jpg", "noext"]:
+    wanted = ["a.JPG", "b.jpeg", "below/c.png", "below/deep/d.WebP", "e.mpo", "f.gif"]
+    for name in [*wanted, "notes.txt", "vector.svg", "._a.jpg", ".hidden/g.jpg", "noext"]:
         picture(tmp_path / "photos" / name)
     (tmp_path / "photos" / "folder.jpg").mkdir()
     result = run("photos", "--json", "--url", server.url, cwd=tmp_path)
@@ -45,7 +46,7 @@ def test_a_file_named_twice_is_sent_once(server: Server, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("empty", "post_request: no picture in the folder empty (.jpg .jpeg .png .webp .mpo)\n"),
+        ("empty", f"post_request: no picture in the folder empty ({' '.join(SUFFIXES)})\n"),
         ("*.jpg", "post_request: no file matches *.jpg\n"),
         ("gone.jpg", "post_request: cannot read gone.jpg: No such file or directory\n"),
     ],
@@ -58,7 +59,7 @@ def test_nothing_to_do(server: Server, tmp_path: Path, argument: str, message: s
     assert server.seen == []
 
 
-def test_an_empty_folder_among_others_is_told(server: Server, tmp_path: Path) -> None:
+def test_an_empty_folder_among_others_is_reported(server: Server, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     picture(tmp_path / "cat.jpg")
     result = run("empty", "cat.jpg", "--url", server.url, cwd=tmp_path)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,10 +15,11 @@ import post_request
 from tests.post_request.command import SCRIPT, cells, environment, picture, run
 from tests.post_request.planned import TABBY, Reply, Seen, Server, refusal, success
 
+PREDICTION = {"class_id": "n1", "label": "x", "score": 0.9712}
 POSIX_ONLY = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and terminals")
 
 
-def test_one_file_prints_what_the_predecessor_printed(server: Server, tmp_path: Path) -> None:
+def test_one_file_prints_what_the_legacy_client_printed(server: Server, tmp_path: Path) -> None:
     cat = picture(tmp_path / "cat.jpg", b"\xff\xd8 cat \r\n--")
     result = run(cat, "--url", server.url)
     assert result.status == 0
@@ -63,7 +65,7 @@ def test_success_false_under_200_fails(server: Server, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("body", [b"<html>\n proxy \xff</html>", b"[1]", b""])
-def test_an_answer_that_is_no_json_object(server: Server, tmp_path: Path, body: bytes) -> None:
+def test_a_response_that_is_not_a_json_object(server: Server, tmp_path: Path, body: bytes) -> None:
     server.plans["cat.jpg"] = [Reply(504, body)]
     result = run(picture(tmp_path / "cat.jpg"), "--url", server.url)
     error = json.loads(result.lines[1])["error"]
@@ -74,17 +76,17 @@ def test_an_answer_that_is_no_json_object(server: Server, tmp_path: Path, body: 
     assert result.err == ""
 
 
-def test_no_answer_in_time(server: Server, tmp_path: Path) -> None:
+def test_no_response_in_time(server: Server, tmp_path: Path) -> None:
     server.held = {"cat.jpg"}
     result = run(picture(tmp_path / "cat.jpg"), "--url", server.url, "--timeout", "0.2")
     assert result.status == 1
     assert len(result.err.splitlines()) == 1
-    assert "no answer" in result.err
+    assert "no response" in result.err
     assert "timeout=0.2" in result.err
 
 
 @pytest.mark.skipif(os.name != "posix" or sys.platform == "darwin", reason="needs byte file names")
-def test_a_file_name_that_is_no_text(server: Server, tmp_path: Path) -> None:
+def test_a_file_name_that_is_not_text(server: Server, tmp_path: Path) -> None:
     name = os.fsdecode(b"cat\xff\x1b[31m.jpg")
     result = run(picture(tmp_path / name), "--url", server.url)
     assert result.status == 0
@@ -92,7 +94,7 @@ def test_a_file_name_that_is_no_text(server: Server, tmp_path: Path) -> None:
     assert server.names() == [r"cat\udcff\u001b[31m.jpg"]
 
 
-def test_a_busy_server_is_asked_again(server: Server, tmp_path: Path) -> None:
+def test_a_request_to_a_busy_server_is_retried(server: Server, tmp_path: Path) -> None:
     server.plans["cat.jpg"] = [refusal(503, "busy", Retry_After="0"), TABBY]
     result = run(picture(tmp_path / "cat.jpg"), "--url", server.url)
     assert result.status == 0
@@ -173,7 +175,9 @@ def test_a_wrong_command_line_is_refused(
 
 @pytest.mark.parametrize("names", [["a.jpg"], ["a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg"]])
 @pytest.mark.parametrize("options", [[], ["--json"]])
-def test_server_away(nobody: str, tmp_path: Path, names: list[str], options: list[str]) -> None:
+def test_no_server_at_the_address(
+    nobody: str, tmp_path: Path, names: list[str], options: list[str]
+) -> None:
     files = [picture(tmp_path / name) for name in names]
     result = run(*files, *options, "--url", nobody)
     assert result.status == 2
@@ -183,7 +187,7 @@ def test_server_away(nobody: str, tmp_path: Path, names: list[str], options: lis
     assert "./run_docker.sh" in result.err
 
 
-def test_what_is_done_is_shown_when_the_server_goes(server: Server, tmp_path: Path) -> None:
+def test_results_are_shown_when_the_server_stops(server: Server, tmp_path: Path) -> None:
     def leave(name: str) -> None:
         server.shutdown()
         server.server_close()
@@ -203,7 +207,7 @@ def test_a_broken_connection_fails_that_file_only(server: Server, tmp_path: Path
     files = [picture(tmp_path / name) for name in ("a.jpg", "b.jpg")]
     result = run(*files, "--url", server.url)
     assert result.status == 1
-    assert "no answer from the server" in cells(result, "a.jpg")
+    assert "no response from the server" in cells(result, "a.jpg")
     assert "tabby, tabby cat" in cells(result, "b.jpg")
 
 
@@ -234,7 +238,7 @@ def test_ctrl_c_does_not_wait_for_the_server(
 
 
 @POSIX_ONLY
-def test_a_reader_that_goes_away_is_no_traceback(server: Server, tmp_path: Path) -> None:
+def test_a_reader_that_ends_early_is_not_a_traceback(server: Server, tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "wb") as closed:
@@ -272,9 +276,51 @@ def test_the_bar_shows_on_a_terminal_and_never_on_standard_output(
     assert [json.loads(line)["status"] for line in done.stdout.splitlines()] == [200, 200]
 
 
-def test_the_server_is_at_localhost_unless_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PREDICT_URL", "")
-    assert post_request.parse(["x.jpg"]).url == "http://localhost/predict"
+def test_a_local_server_is_found(
+    server: Server,
+    nobody: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.delenv("PREDICT_URL", raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(post_request, "LOCAL", (nobody, server.url))
+    cat = picture(tmp_path / "cat.jpg")
+    assert post_request.main([cat]) == 0
+    assert capsys.readouterr().out.splitlines()[1] == TABBY.body.decode()
+
+    server.is_alive = False  # something else listens there
+    assert post_request.main([cat]) == 2
+    assert f"no server at {nobody} or {server.url}: start it" in capsys.readouterr().err
+
+
+def test_a_local_server_is_looked_for_where_the_scripts_start_it() -> None:
+    assert post_request.LOCAL == ("http://localhost:8080", "http://localhost")
+
+
+def test_rich_is_not_required(server: Server, tmp_path: Path) -> None:
+    absent = tmp_path / "path" / "rich.py"
+    picture(absent, b"raise ModuleNotFoundError('No module named rich', name='rich')")
+    server.plans["dog.png"] = [success("beagle", predictions=[PREDICTION])]
+    server.plans["bad.jpg"] = [refusal(422, "damaged")]
+    files = [picture(tmp_path / name) for name in ("cat.jpg", "dog.png", "bad.jpg")]
+    one, many = (
+        run(*some, "--url", server.url, cwd=tmp_path, PYTHONPATH=str(absent.parent))
+        for some in (files[:1], [Path(file).name for file in files])
+    )
+    assert one.lines == [f"Checking results for {files[0]}", TABBY.body.decode()]
+    assert (one.status, one.err, many.status, many.err) == (0, "", 1, "")
+    cells = [re.split("  +", line.strip()) for line in many.lines[:-1]]
+    assert [row[:2] for row in cells] == [
+        ["file", "label"],
+        ["cat.jpg", "tabby, tabby cat"],
+        ["dog.png", "beagle"],
+        ["bad.jpg", "422 damaged"],
+    ]
+    assert cells[2][2] == "0.971"
+    assert len({len(line) for line in many.lines[:-1]}) == 1
+    assert many.lines[-1].startswith("2 ok, 1 failed, ")
 
 
 @pytest.mark.parametrize(("key", "sent"), [("a-key", "Bearer a-key"), ("", None)])
@@ -286,7 +332,7 @@ def test_the_environment_may_hold_an_api_key(
     assert [seen.authorization for seen in server.seen] == [sent]
 
 
-def test_an_api_key_that_cannot_be_one_is_told(tmp_path: Path) -> None:
-    result = run(picture(tmp_path / "cat.jpg"), PREDICT_API_KEY="two\nlines")
+def test_an_invalid_api_key_is_reported(tmp_path: Path) -> None:
+    result = run(picture(tmp_path / "cat.jpg"), PREDICT_URL="a.host", PREDICT_API_KEY="two\nlines")
     assert result.status == 2
-    assert result.err.startswith("post_request: PREDICT_API_KEY: an API key holds ASCII")
+    assert result.err.startswith("post_request: PREDICT_API_KEY: an API key holds only ASCII")
