@@ -18,14 +18,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import openvino
-
 from inference_app.config import BUNDLED_MODEL, Settings, whole
 from inference_app.cpus import available_cpus
 from inference_app.doctor import machine
 from inference_app.errors import UserError
 from inference_app.model import prepared
 from inference_app.model.engine import arithmetic
+from inference_app.model.runtime import openvino
 from inference_app.telemetry import tracing
 from inference_app.version import __version__
 from inference_app.web.api_keys import ApiKeys

@@ -3,11 +3,11 @@
 from typing import Any
 
 import numpy as np
-import openvino
 from numpy.typing import NDArray
 
 from inference_app.errors import PreparedModelError
 from inference_app.model.prepared import PreparedModel
+from inference_app.model.runtime import openvino
 
 
 class Engine:

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino
 import torch
 from numpy.typing import NDArray
 from openvino.preprocess import PrePostProcessor
 
 from inference_app.errors import PrepareError
 from inference_app.model.preprocessing import Preprocessing
+from inference_app.model.runtime import openvino
 from inference_app.prepare.reason import first_line
 
 # Largest ||ours - theirs|| / ||theirs|| of the logits. In fp32 only the order of additions
