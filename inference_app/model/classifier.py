@@ -78,11 +78,13 @@ class Classifier:
     ) -> list[Prediction]:
         """Return the `top_k` likeliest classes of a picture, the likeliest first.
 
-        Raises the RequestErrors of `image.decode`, DeadlinePassed and ClientDisconnected.
+        Raises the RequestErrors of `image.open_image` and `EncodedImage.decode`, DeadlinePassed
+        and ClientDisconnected.
         """
         deadline = deadline or Deadline()
+        encoded = image.open_image(data, self.model.preprocessing, self._settings)
         with self._decoder(timing, deadline), timing.stage("decode"):
-            pixels = image.decode(data, self.model.preprocessing, self._settings)
+            pixels = encoded.decode()
         logits = self._batcher.infer(pixels, timing, deadline)
         return likeliest(logits, self.model.labels, top_k)
 

@@ -1,6 +1,7 @@
 """Coverage-guided fuzzing of the decoder's entry: whatever the bytes are, one of our errors.
 
-`python -m tests.fuzz_image -runs=20000 CORPUS` with libFuzzer's options; a crash leaves its input.
+`python -m tests.model.fuzz_image -runs=20000 CORPUS` takes libFuzzer's options; a crash leaves its
+input.
 """
 
 import sys

@@ -112,21 +112,21 @@ def test_no_more_pictures_are_decoded_at_a_time_than_there_are_cpus_for(
     classifier: Classifier, settings: Settings, espresso: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_once, most, lock = 0, 0, threading.Lock()
-    decode = image.decode
+    decode = image.EncodedImage.decode
 
-    def counting(*arguments: Any) -> Any:
+    def counting(encoded: image.EncodedImage) -> Any:
         nonlocal at_once, most
         with lock:
             at_once += 1
             most = max(most, at_once)
         time.sleep(0.01)  # so that they would overlap
         try:
-            return decode(*arguments)
+            return decode(encoded)
         finally:
             with lock:
                 at_once -= 1
 
-    monkeypatch.setattr(image, "decode", counting)
+    monkeypatch.setattr(image.EncodedImage, "decode", counting)
     monkeypatch.setattr("inference_app.model.classifier.available_cpus", lambda: 4)
     few = Classifier(classifier.model, Engine(classifier.model, 1), replace(settings, workers=2))
     with ThreadPoolExecutor(8) as pool:
