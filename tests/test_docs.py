@@ -10,7 +10,7 @@ from importlib.util import find_spec
 import pytest
 import yaml
 
-from docs import settings
+from docs import rooms, settings
 from inference_app import errors
 from tests.conftest import REPO
 from tests.support.readme import blocks, commands, table_rows
@@ -20,15 +20,28 @@ FILES = ["/" + str(path.relative_to(REPO)) for path in REPO.rglob("*") if ".venv
 
 DOCUMENTS = ["README.md", *(f"docs/{path.name}" for path in sorted((REPO / "docs").glob("*.md")))]
 
+NAMING_NO_FILES = ("docs/index.md", "docs/licences.md")
+
 # Where tests run the commands under each heading.
 RUN_IN = {
+    "docs/architecture.md": {},
+    "docs/benchmarks.md": {},
     "docs/contributing.md": {"How to test": "test_docs.py"},
+    "docs/index.md": {},
     "docs/integrating.md": {
         "With curl": "stack/test_docs.py",
+        "With post_request.py": "stack/test_docs.py",
         "A folder of pictures": "stack/test_docs.py",
     },
+    "docs/licences.md": {},
+    "docs/load-testing.md": {
+        "Load test": "stack/test_docs.py",
+        "More load than one core can make": "stack/test_docs.py",
+    },
+    "docs/models.md": {"Preparing a model": "stack/test_readme.py"},
     "docs/operating.md": {
         "Before you start": "stack/test_docs.py",
+        "Docker": "stack/test_readme.py",
         "How many replicas": "benchmarks/test_queueing.py",
         "HTTPS": "stack/test_docs.py",
         "API keys": "stack/test_docs.py",
@@ -36,10 +49,13 @@ RUN_IN = {
         "Upgrades and roll-back": "stack/test_docs.py",
         "Docker Swarm": "stack/test_swarm.py",
     },
-    "docs/licences.md": {},
     "docs/releasing.md": {"The images": "stack/test_images.py"},
     "docs/settings.md": {},
 }
+
+
+def test_the_drawing_of_the_rooms_is_up_to_date() -> None:
+    assert rooms.PAGE.read_text("utf-8") == rooms.page(), "run: python -m docs.rooms"
 
 
 def test_the_settings_page_is_the_table() -> None:
@@ -78,7 +94,7 @@ def test_every_link_leads_somewhere(document: str) -> None:
 def test_every_file_that_is_named_exists(document: str) -> None:
     text = (REPO / document).read_text("utf-8")
     names = set(re.findall(r"[\w./-]+\.(?:py|sh|yml|toml)\b", re.sub(r"https?://\S+", "", text)))
-    assert names or document in ("docs/integrating.md", "docs/licences.md")
+    assert names or document in NAMING_NO_FILES
     for name in names:
         assert any(path.endswith("/" + name.removeprefix("./")) for path in FILES), name
 
@@ -100,7 +116,7 @@ def test_the_figures_are_those_that_were_measured() -> None:
 
 
 def test_the_drawing_names_every_stage() -> None:
-    (drawing,) = blocks("docs/contributing.md", "mermaid")["The journey of a request"]
+    (drawing,) = blocks("docs/architecture.md", "mermaid")["The path of a request"]
     assert drawing.startswith("sequenceDiagram\n")
     for stage in ("admission", "upload", "image", "batcher", "engine", "classifier", "responses"):
         assert f"{stage}.py" in drawing

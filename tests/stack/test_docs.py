@@ -22,7 +22,12 @@ from tests.support.server import free_port, wait_until
 __all__ = ["folder"]
 
 OPERATING, INTEGRATING = commands("docs/operating.md"), commands("docs/integrating.md")
-COMPOSE = [line for lines in OPERATING.values() for line in lines if "docker compose" in line]
+COMPOSE = [
+    line
+    for heading, lines in OPERATING.items()
+    for line in lines
+    if "docker compose" in line and heading != "Docker"  # which test_readme.py runs
+]
 
 Serve = Callable[..., Stack]
 
@@ -56,6 +61,13 @@ def test_every_contract_by_curl(local: Stack, folder: Path, line: str) -> None:
     assert "espresso" in run(there(line, local), folder, local.environment)
 
 
+def test_post_request(local: Stack, folder: Path) -> None:
+    lines = [there(line, local) for line in INTEGRATING["With post_request.py"]]
+    _, one, many = [run(line, folder, local.environment) for line in lines]
+    assert one.startswith("Checking results for photo.jpg\n")
+    assert "6 ok, 0 failed" in many
+
+
 @pytest.mark.parametrize("program", blocks("docs/integrating.md", "python")["With Python"])
 def test_the_programs(local: Stack, folder: Path, program: str) -> None:
     words = [sys.executable, "-W", "error", "-c", there(program, local)]
@@ -66,7 +78,7 @@ def test_the_programs(local: Stack, folder: Path, program: str) -> None:
 
 def test_a_program_says_what_was_refused(local: Stack, tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_text("text")
-    program = blocks("docs/integrating.md", "python")["With Python"][0]
+    program = blocks("docs/integrating.md", "python")["With Python"][1]
     words = [sys.executable, "-c", there(program, local)]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 1
@@ -78,6 +90,18 @@ def test_a_folder(local: Stack, folder: Path, line: str) -> None:
     printed = run(there(line, local), folder, local.environment).splitlines()
     assert len(printed) == len(list((folder / "post_request/images").glob("*.jpg")))
     assert sum("espresso" in each for each in printed) == 1
+
+
+def test_the_load_test(local: Stack, folder: Path) -> None:
+    page = commands("docs/load-testing.md")
+    set_up, steps, processes = [
+        re.sub(r"-t \d+s", "-t 6s", there(line, local)) for lines in page.values() for line in lines
+    ]
+    run(set_up, folder, local.environment)
+    rows = [line.split() for line in run(steps, folder, local.environment).splitlines()]
+    assert [row[0] for row in rows if row] == ["users", "1", "2", "4", "8", "16", "32"]
+    assert "/predict" in (folder / "report.html").read_text("utf-8")
+    assert re.search(r"^ +32 +\d", run(processes, folder, local.environment), re.MULTILINE)
 
 
 @pytest.mark.parametrize("line", set(OPERATING["Before you start"]) - set(COMPOSE))

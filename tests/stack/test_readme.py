@@ -1,7 +1,5 @@
 """Every command in the README, run as it stands there but for ports and the Hub's models."""
 
-import re
-import shlex
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +9,7 @@ import pytest
 from tests.conftest import ESPRESSO
 from tests.stack.docker import needs_docker
 from tests.stack.running import Stack, clean_environment
-from tests.support.readme import blocks, commands
+from tests.support.readme import commands
 from tests.support.server import free_port
 
 
@@ -30,35 +28,10 @@ def folder(local: Stack) -> Path:
     return local.checkout
 
 
-@pytest.mark.parametrize("line", commands()["Ask it"])
-def test_asking(local: Stack, folder: Path, line: str) -> None:
+@pytest.mark.parametrize("line", commands()["Send a picture"])
+def test_sending_a_picture(local: Stack, folder: Path, line: str) -> None:
     answer = run(line.replace("http://localhost:8080", local.url), folder, local.environment)
     assert "espresso" in answer
-
-
-def test_the_client(local: Stack, folder: Path) -> None:
-    printed = [
-        run(line.replace("http://localhost:8080", local.url), folder, local.environment)
-        for line in commands()["With the client"]
-    ]
-    assert printed[1].startswith("Checking results for photo.jpg\n")
-    assert "6 ok, 0 failed" in printed[2]
-    (program,) = blocks(language="python")["With the client"]
-    python = "post_request/.venv/bin/python"
-    line = shlex.join([python, "-c", program.replace("http://localhost:8080", local.url)])
-    assert re.fullmatch(r"espresso 0\.\d+\n", run(line, folder, local.environment))
-
-
-def test_the_load_test(local: Stack, folder: Path) -> None:
-    set_up, steps, processes = [
-        re.sub(r"-t \d+s", "-t 6s", line.replace("http://localhost:8080", local.url))
-        for line in commands()["Load test"]
-    ]
-    run(set_up, folder, local.environment)
-    rows = [line.split() for line in run(steps, folder, local.environment).splitlines()]
-    assert [row[0] for row in rows if row] == ["users", "1", "2", "4", "8", "16", "32"]
-    assert "/predict" in (folder / "report.html").read_text("utf-8")
-    assert re.search(r"^ +32 +\d", run(processes, folder, local.environment), re.MULTILINE)
 
 
 def test_models(
@@ -66,8 +39,8 @@ def test_models(
 ) -> None:
     checkout = make_checkout()
     (checkout / "photo.jpg").write_bytes(ESPRESSO.read_bytes())
-    serve, *by_hand = commands()["Models"]
-    assert serve == "MODEL_ID=microsoft/resnet-50 ./run_local.sh"
+    (serve, *by_hand) = commands("docs/models.md")["Preparing a model"]
+    assert [serve] == commands()["Models"] == ["MODEL_ID=microsoft/resnet-50 ./run_local.sh"]
     start_local(checkout, MODEL_ID=str(resnet_source))
     printed = [
         run(line.replace("microsoft/resnet-50", str(resnet_source)), checkout, clean_environment())
@@ -77,14 +50,15 @@ def test_models(
 
 
 @needs_docker
-def test_in_docker(make_checkout: Callable[[], Path], registry: str) -> None:
+@pytest.mark.parametrize("document", ["README.md", "docs/operating.md"])
+def test_docker(make_checkout: Callable[[], Path], registry: str, document: str) -> None:
     checkout, port, lone = make_checkout(), free_port(), free_port()
     (checkout / "photo.jpg").write_bytes(ESPRESSO.read_bytes())
     # The port as the reader's own .env would have it, and a project beside any other.
     (checkout / ".env").write_text(f"HTTP_PORT={port}\nMODEL_ID=bundled\n")
     environment = clean_environment(COMPOSE_PROJECT_NAME="inference-readme")
     try:
-        for line in commands()["In Docker"]:
+        for line in commands(document)["Docker"]:
             here = (
                 line.replace("http://localhost/", f"http://localhost:{port}/")
                 .replace("5000", str(lone))
