@@ -43,7 +43,7 @@ def test_compose_passes_every_setting_on() -> None:
 
 
 def test_the_example_names_every_variable_of_compose() -> None:
-    files = ("docker-compose.yml", "deploy/swarm/stack.yml")
+    files = ("docker-compose.yml", "docker-compose.tls.yml", "deploy/swarm/stack.yml")
     text = "".join((REPO / file).read_text("utf-8") for file in files)
     used = set(re.findall(r"\$\{([A-Z_]+)", text))
     example = set(re.findall(r"^([A-Z_]+)=", (REPO / ".env.example").read_text("utf-8"), re.M))

@@ -92,7 +92,7 @@ SERVERS = (
         # As run_local.sh does; whoever stops the shell stops both.
         "trap 'trap - TERM; kill 0' TERM; "
         f"PORT={{PORT2}} {_APP} & NGINX_PORT={{PORT}} PORT={{PORT2}} "
-        f"'{ROOT}/nginx/local.sh' '{{HOME}}/nginx' & wait",
+        f"'{ROOT}/nginx/start.sh' '{{HOME}}/nginx' & wait",
         "gunicorn",
         engines=("openvino",),
         shapes=((DEFAULT.workers, DEFAULT.threads),),

@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import requests
 
 from tests.conftest import REPO
 from tests.stack.docker import PROJECT, compose, docker, run_docker
+from tests.stack.fronted import Fronted, fronted
 from tests.stack.running import Stack, clean_environment
 from tests.support.server import free_port, wait_until
 
@@ -74,6 +76,13 @@ def start_local(make_checkout: Callable[[], Path]) -> Iterator[Callable[..., Sta
 def local(start_local: Callable[..., Stack]) -> Stack:
     """Return the stack that ./run_local.sh starts with its defaults."""
     return start_local()
+
+
+@pytest.fixture
+def make_fronted(tmp_path: Path) -> Iterator[Callable[..., Fronted]]:
+    """Return what starts an app that can be made to fail, with NGINX in front of it."""
+    with ExitStack() as stack:
+        yield lambda **settings: stack.enter_context(fronted(tmp_path, **settings))
 
 
 @pytest.fixture(scope="session")

@@ -112,10 +112,10 @@ def test_doctor(local: Stack, folder: Path, line: str) -> None:
 
 
 def test_https(serve: Serve, folder: Path) -> None:
-    make, start, ask, *_ = OPERATING["HTTPS"]
-    run(make, folder, clean_environment())
+    enter, make, start, ask, *_ = OPERATING["HTTPS"]
+    run(f"{enter}; {make}", folder, clean_environment())
     port = str(free_port())
-    stack = serve(start, TLS_PORT=port)
+    stack = serve(start, HTTPS_PORT=port)
     assert '"espresso' in run(ask.replace("8443", port), folder, stack.environment)
 
 

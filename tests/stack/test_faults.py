@@ -1,73 +1,19 @@
 """NGINX and an app that misbehaves: what a client sees of it."""
 
 import socket
-import ssl
 import subprocess
 import time
-import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 
-import pytest
 import requests
 
-from tests.conftest import REPO
-from tests.stack.running import clean_environment
+from tests.stack.fronted import Fronted
 from tests.support import faults
-from tests.support.server import Server, free_port, serving, wait_until
-
-
-@dataclass(frozen=True)
-class Fronted:
-    """An app with NGINX before it."""
-
-    url: str
-    app: Server
-
-    def post(self, picture: bytes) -> requests.Response:
-        """Post a picture to /predict."""
-        return requests.post(f"{self.url}/predict", picture, timeout=60)
-
-
-@contextmanager
-def fronted(
-    folder: Path, module: str = "tests.support.faults", **settings: str
-) -> Iterator[Fronted]:
-    """Run an app that can be made to fail, and NGINX, while the `with` lasts."""
-    prefix = folder / "nginx"
-    prefix.mkdir()
-    for parent in (prefix, *prefix.parents[:3]):
-        parent.chmod(0o755)  # NGINX's workers run as another user
-    with serving(folder, module, **settings) as app:
-        own = {"NGINX_PORT": str(free_port()), "PORT": str(app.port)}
-        nginx = subprocess.Popen(
-            ["nginx/local.sh", str(prefix)], cwd=REPO, env=clean_environment(**own, **settings)
-        )
-        url = f"http://127.0.0.1:{own['NGINX_PORT']}"
-        try:
-            wait_until(lambda: _answers(url), "NGINX answers")
-            yield Fronted(url, app)
-        finally:
-            nginx.terminate()
-            nginx.wait(timeout=30)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return requests.get(f"{url}/readyz", timeout=5).ok
-    except requests.ConnectionError:
-        return False
-
-
-@pytest.fixture
-def make_fronted(tmp_path: Path) -> Iterator[Callable[..., Fronted]]:
-    """Return what starts an app with NGINX before it."""
-    with ExitStack() as stack:
-        yield lambda **settings: stack.enter_context(fronted(tmp_path, **settings))
+from tests.support.server import wait_until
 
 
 def test_inference_that_hangs_is_a_504_at_the_deadline_and_costs_one_worker(
@@ -196,50 +142,3 @@ def test_workers_are_recycled_without_a_failure(
         answers = list(clients.map(stack.post, [espresso] * 400))
     assert Counter(answer.status_code for answer in answers) == {200: 400}
     assert len(stack.app.workers()) >= 8
-
-
-@pytest.fixture
-def certificate(tmp_path: Path) -> tuple[Path, Path]:
-    """Make a self-signed certificate for localhost, and its key."""
-    crt, key = tmp_path / "crt.pem", tmp_path / "key.pem"
-    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
-    subprocess.run([*command, "-keyout", key, "-out", crt], check=True, capture_output=True)
-    return crt, key
-
-
-def test_https_by_naming_a_certificate(
-    make_fronted: Callable[..., Fronted], certificate: tuple[Path, Path], espresso: bytes
-) -> None:
-    crt, key = certificate
-    port = free_port()
-    stack = make_fronted(TLS_CERTIFICATE=str(crt), TLS_KEY=str(key), TLS_PORT=str(port))
-    url = f"https://localhost:{port}"
-    answer = requests.post(f"{url}/predict", espresso, verify=str(crt), timeout=30)
-    assert answer.status_code == 200
-    assert answer.headers["Strict-Transport-Security"].startswith("max-age=")
-    plain = requests.post(f"{stack.url}/predict", espresso, allow_redirects=False, timeout=30)
-    assert plain.status_code == 308
-    assert plain.headers["Location"] == "https://127.0.0.1/predict"
-    assert requests.get(f"{stack.url}/readyz", allow_redirects=False, timeout=30).ok
-    context = ssl.create_default_context(cafile=str(crt))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        context.minimum_version = ssl.TLSVersion.TLSv1
-        context.maximum_version = ssl.TLSVersion.TLSv1_1
-    with (
-        pytest.raises((ssl.SSLError, ConnectionError)),
-        socket.create_connection(("127.0.0.1", port), timeout=30) as connection,
-    ):
-        context.wrap_socket(connection, server_hostname="localhost").close()
-
-
-def test_a_health_check_without_tls_is_told_that_there_is_no_app(
-    make_fronted: Callable[..., Fronted], certificate: tuple[Path, Path]
-) -> None:
-    crt, key = certificate
-    stack = make_fronted(TLS_CERTIFICATE=str(crt), TLS_KEY=str(key), TLS_PORT=str(free_port()))
-    stack.app.process.terminate()
-    stack.app.process.wait(timeout=30)
-    answer = requests.get(f"{stack.url}/readyz", allow_redirects=False, timeout=30)
-    assert answer.status_code == 502

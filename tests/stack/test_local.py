@@ -103,7 +103,7 @@ def test_an_app_that_is_away_is_an_error_in_json(tmp_path: Path) -> None:
     port = free_port()
     environment = clean_environment(NGINX_PORT=str(port), PORT=str(free_port()))
     tmp_path.chmod(0o755)
-    nginx = subprocess.Popen(["nginx/local.sh", str(tmp_path)], env=environment)
+    nginx = subprocess.Popen(["nginx/start.sh", str(tmp_path)], env=environment)
     try:
         wait_until(lambda: _listens(port), lambda: "NGINX did not start", within=30)
         answer = requests.get(f"http://127.0.0.1:{port}/", timeout=30)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPO
-from tests.stack.test_faults import fronted
+from tests.stack.fronted import fronted
 from tests.support.server import Server, serving
 
 CONFIG = REPO / "tests" / "stack" / "schemathesis.toml"

@@ -11,7 +11,7 @@ import pytest
 
 from tests.smuggling import corpus
 from tests.smuggling.case import Case, ask
-from tests.stack.test_faults import Fronted, fronted
+from tests.stack.fronted import Fronted, fronted
 
 TIMEOUT = 15  # seconds of silence; a server gives up before
 NEXT = ask(b"GET /livez HTTP/1.1", b"X-Request-ID: the-next", b"Connection: close")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import requests
 
-from tests.stack.test_faults import fronted
+from tests.stack.fronted import fronted
 from tests.support.collector import attributes, collecting
 from tests.support.server import wait_until
 from tests.telemetry.test_tracing import ENDPOINT, PARENT, TRACE, TRACEPARENT

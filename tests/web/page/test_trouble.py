@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from inference_app.model.classifier import Classifier
 from inference_app.web.state import state_of
 from tests.conftest import ESPRESSO, SAMPLES
-from tests.stack.test_faults import fronted
+from tests.stack.fronted import fronted
 from tests.support.server import free_port, serving
 from tests.web.page.conftest import Visit, cards, choose, picture, running
 
