@@ -2,8 +2,9 @@
 # Starts the service in Docker and shows that it works.
 #   ./run_docker.sh                                    builds it with ResNet-50 of the Hugging Face Hub
 #   MODEL_ID=timm/densenet121.tv_in1k ./run_docker.sh  with another, a folder below models/, or: bundled
-#   IMAGE_PREFIX=you/ ./run_docker.sh                  pulls ready images instead (MODEL_ID unset)
-# HTTP_PORT is where it listens: 80. `.env.example` lists the other settings.
+#   IMAGE_PREFIX=you/ ./run_docker.sh                  pulls the images of you; builds if there are none
+# HTTP_PORT is where it listens: 80. With TLS_CERTIFICATE and TLS_KEY: HTTPS on HTTPS_PORT, 443.
+# `.env.example` lists the other settings.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -39,11 +40,15 @@ check_port() {
 get_images() {
   if [[ -n $(setting IMAGE_PREFIX "") && -z ${MODEL_ID:-} ]]; then
     say "pulling the images"
-    docker compose pull --quiet || fail "the images cannot be pulled; is IMAGE_PREFIX right?"
-    return
+    docker compose pull --quiet && return
+    say "there is nothing to pull, for the reason above: is IMAGE_PREFIX right?"
   fi
-  say "building the images with $model_id (the first time takes minutes)"
+  build
+}
+
+build() {
   local log
+  say "building the images with $model_id (the first time takes minutes)"
   log=$(mktemp)
   if ! docker compose build 2>&1 | tee "$log"; then
     local why
@@ -65,21 +70,36 @@ start() {
   fi
 }
 
+show() {
+  local sample=post_request/images/espresso.jpg url=http://localhost:$port curl=curl demonstration
+  [[ $port != 80 ]] || url=http://localhost
+  if [[ -n $certificate ]]; then
+    url=https://localhost:$(setting HTTPS_PORT 443) curl+=" --cacert $certificate"
+  fi
+  [[ -z $(setting API_KEYS_FILE "") ]] || curl+=' -H "X-API-Key: YOUR_KEY"'
+  say "ready"
+  demonstration=$(sed -n 's/^ "name": \(".*"\),$/\1/p' inference_app/bundled/manifest.json)
+  if [[ $(curl --silent "http://localhost:$port/readyz") == *"$demonstration"* ]]; then
+    say "this is the bundled demonstration model: 200 classes, right about half the time"
+    say "a real one:  MODEL_ID=microsoft/resnet-50 ./run_docker.sh"
+  fi
+  if [[ $curl == curl ]]; then # no key and no certificate is needed
+    say "a first prediction, for $sample:"
+    curl --silent --show-error --fail-with-body --form "image=@$sample" "$url/predict?top_k=3" ||
+      fail "the service did not answer; see: docker compose logs"
+  fi
+  say "page:    $url/"
+  say "yours:   $curl -F image=@$sample $url/predict"
+  say "logs:    docker compose logs --follow"
+  say "stop it: docker compose down"
+}
+
 check_docker
 port=$(setting HTTP_PORT 80)
 model_id=$(setting MODEL_ID microsoft/resnet-50)
+certificate=$(setting TLS_CERTIFICATE "")
+[[ -z $certificate ]] || export COMPOSE_FILE=docker-compose.yml:docker-compose.tls.yml
 check_port
 get_images
 start
-
-url=http://localhost${port:+:$port}
-say "ready"
-if [[ -z $(setting API_KEYS_FILE "") ]]; then # else it is the user's to ask
-  sample=post_request/images/espresso.jpg
-  say "a first prediction, for $sample:"
-  curl --silent --show-error --fail-with-body --form "image=@$sample" "$url/predict?top_k=3" ||
-    fail "the service did not answer; see: docker compose logs"
-fi
-say "yours:   curl -F image=@photo.jpg $url/predict"
-say "logs:    docker compose logs --follow"
-say "stop it: docker compose down"
+show
