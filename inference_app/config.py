@@ -1,4 +1,4 @@
-"""Settings: one table, read once from the environment, refused at start if one is bad.
+"""Settings: one table, read from the environment at start, where a bad value is refused.
 
 The environment variable of a setting is its name in capitals. The table is the class body of
 `Settings`: name, type, default, help and range, a line or three each.
@@ -17,12 +17,12 @@ BUNDLED_MODEL = Path(__file__).parent / "bundled"
 KNOWN_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 
 
-def whole(least: int, most: int) -> Callable[[str], int]:
-    """Return a parser of whole numbers from `least` to `most`; it raises ValueError."""
+def int_range(min_: int, max_: int) -> Callable[[str], int]:
+    """Return a parser of whole numbers from `min_` to `max_`; it raises ValueError."""
 
     def parse(text: str) -> int:
-        if not (text.strip().isdecimal() and least <= int(text) <= most):
-            raise ValueError(f"a whole number from {least} to {most}")
+        if not (text.strip().isdecimal() and min_ <= int(text) <= max_):
+            raise ValueError(f"a whole number from {min_} to {max_}")
         return int(text)
 
     return parse
@@ -68,7 +68,7 @@ def _setting(default: Any, parse: Callable[[str], Any], help: str) -> Any:  # no
 
 
 def _default_workers() -> int:
-    """Two at the least, so that one can die while the other answers."""
+    """Return at least 2, so that one worker can die while the other answers."""
     return min(max(available_cpus(), 2), 8)
 
 
@@ -80,48 +80,51 @@ class Settings:
         BUNDLED_MODEL, folder, "Folder of the prepared model; the bundled one by default."
     )
     host: str = _setting("127.0.0.1", str, "Address that Gunicorn listens on.")
-    port: int = _setting(8000, whole(1, 65535), "Port that Gunicorn listens on.")
+    port: int = _setting(8000, int_range(1, 65535), "Port that Gunicorn listens on.")
     workers: int = _setting(
         _default_workers,
-        whole(1, 256),
+        int_range(1, 256),
         "Worker processes, each with a copy of the model. Default: the CPUs it may use, 2 to 8.",
     )
     threads: int = _setting(
         128,
-        whole(1, 1024),
-        "Requests that one worker has at a time: three quarters may wait for their answer, the "
-        "rest are refused or ask for its health.",
+        int_range(1, 1024),
+        "Requests that one worker handles at a time: three quarters may wait for an answer, the "
+        "rest are refused or are health checks.",
     )
     deadline: int = _setting(
         10,
-        whole(1, 600),
-        "Seconds until an answer, or a 504; who would wait longer than half of them gets a 503.",
+        int_range(1, 600),
+        "Seconds to answer a request, or it gets a 504; one that would wait half of them gets a "
+        "503.",
     )
     inference_threads: int = _setting(
         available_cpus,
-        whole(1, 256),
+        int_range(1, 256),
         "CPU threads that one worker's model runs on. Default: the CPUs it may use.",
     )
     max_upload_mb: int = _setting(
-        32, whole(1, 1024), "Largest request body, in MB; NGINX and the app both refuse more."
+        32, int_range(1, 1024), "Largest request body, in MB; NGINX and the app both refuse more."
     )
     max_megapixels: int = _setting(
-        50, whole(1, 1000), "Largest picture, in millions of pixels: bounds memory."
+        50, int_range(1, 1000), "Largest picture, in millions of pixels: bounds memory."
     )
     max_scans: int = _setting(
-        100, whole(1, 10_000), "Most scans in one progressive JPEG: bounds decoding time."
+        100, int_range(1, 10_000), "Most scans in one progressive JPEG: bounds decoding time."
     )
-    max_pictures: int = _setting(16, whole(1, 256), "Most pictures in one request.")
+    max_pictures: int = _setting(16, int_range(1, 256), "Most pictures in one request.")
     picture_formats: tuple[str, ...] = _setting(
         ("JPEG", "PNG", "WEBP"),
         formats,
         "Formats accepted, out of " + ",".join(KNOWN_FORMATS) + ". Default: JPEG,PNG,WEBP.",
     )
     api_keys_file: Path | None = _setting(
-        None, file, "File of API keys, a line each; without one, everybody may ask."
+        None, file, "File of API keys, one on each line; without it, no key is needed."
     )
     graceful_timeout: int = _setting(
-        25, whole(1, 3600), "Seconds that work in flight may take to end when a worker is stopped."
+        25,
+        int_range(1, 3600),
+        "Seconds that requests in flight get to finish when a worker is stopped.",
     )
     log_level: str = _setting("info", log_level, "debug, info, warning or error.")
 

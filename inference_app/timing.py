@@ -1,4 +1,4 @@
-"""When each stage of a request began and ended."""
+"""When each stage of a request started and ended."""
 
 import time
 from collections.abc import Iterator
@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 
-class Passage(NamedTuple):
-    """A stage that a request passed, and when, in seconds on `time.perf_counter`'s clock."""
+class StageTiming(NamedTuple):
+    """A stage of a request, and its start and end in seconds on `time.perf_counter`'s clock."""
 
     stage: str
     start: float
@@ -15,15 +15,15 @@ class Passage(NamedTuple):
 
 
 class Timing:
-    """The stages that a request passed, in order; one for each picture where there are several."""
+    """The stages of one request, in order; with several pictures, each has its own."""
 
     def __init__(self) -> None:
         self.start = time.perf_counter()
-        self.passages: list[Passage] = []
+        self.stage_timings: list[StageTiming] = []
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Count what runs inside the `with` under `name`."""
+        """Time the body of the `with` as stage `name`."""
         start = time.perf_counter()
         try:
             yield
@@ -31,19 +31,19 @@ class Timing:
             self.add(name, start, time.perf_counter())
 
     def add(self, name: str, start: float, end: float) -> None:
-        """Count the time from `start` to `end`, as in Passage, under `name`."""
-        self.passages.append(Passage(name, start, end))
+        """Add a stage that ran from `start` to `end`, as in StageTiming."""
+        self.stage_timings.append(StageTiming(name, start, end))
 
     @property
     def stages(self) -> dict[str, float]:
-        """Milliseconds by stage, added up where a request passed a stage more than once."""
+        """Milliseconds by stage, added up where a stage ran more than once."""
         stages: dict[str, float] = {}
-        for name, start, end in self.passages:
+        for name, start, end in self.stage_timings:
             stages[name] = stages.get(name, 0.0) + (end - start) * 1000
         return stages
 
     def so_far(self) -> dict[str, float]:
-        """Return the stages and the `total` since the request began, in ms, to the microsecond."""
+        """Return the stages, and the `total` since the request began, in ms, to the microsecond."""
         total = (time.perf_counter() - self.start) * 1000
         return {name: round(ms, 3) for name, ms in {**self.stages, "total": total}.items()}
 

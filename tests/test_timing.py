@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from inference_app.timing import Passage, Timing
+from inference_app.timing import StageTiming, Timing
 
 
 @pytest.fixture
@@ -40,7 +40,10 @@ def test_each_passage_is_kept_with_its_beginning_and_end(clock: list[float]) -> 
     with timing.stage("decode"):
         clock[0] = 101.5
     assert timing.start == 100.0
-    assert timing.passages == [Passage("queue", 100.5, 100.75), Passage("decode", 101.0, 101.5)]
+    assert timing.stage_timings == [
+        StageTiming("queue", 100.5, 100.75),
+        StageTiming("decode", 101.0, 101.5),
+    ]
 
 
 def fail_within(timing: Timing, clock: list[float]) -> None:

@@ -18,7 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from inference_app.config import BUNDLED_MODEL, Settings, whole
+from inference_app.config import BUNDLED_MODEL, Settings, int_range
 from inference_app.cpus import available_cpus
 from inference_app.doctor import machine
 from inference_app.errors import UserError
@@ -121,7 +121,7 @@ def _nginx() -> Finding:
 
 def _nginx_port() -> Finding:
     try:
-        port = whole(1, 65535)(os.environ.get("HTTP_PORT") or "8080")
+        port = int_range(1, 65535)(os.environ.get("HTTP_PORT") or "8080")
     except ValueError as wanted:
         return Finding("fail", "http_port", f"HTTP_PORT must be {wanted}")
     finding = _try_port("http_port", "HTTP_PORT", "0.0.0.0", port)  # noqa: S104

@@ -111,7 +111,7 @@ def _record(tracer: "Tracer", model: str, response: Response) -> Response:
     if response.status_code >= 500:
         span.set_status(trace.StatusCode.ERROR)
     within = trace.set_span_in_context(span)
-    for stage, began, ended in current().timing.passages:
+    for stage, began, ended in current().timing.stage_timings:
         child = tracer.start_span(stage, within, start_time=_nanoseconds(began + offset))
         child.end(_nanoseconds(ended + offset))
     span.end()
