@@ -11,11 +11,12 @@ from typing import Any
 
 import click
 
-from inference_app import doctor
 from inference_app.config import Settings
+from inference_app.doctor import checks
 from inference_app.errors import RequestError, UserError
 from inference_app.model import prepared
 from inference_app.model.classifier import Classifier
+from inference_app.pool import shared_memory
 from inference_app.prepare import MissingPackagesError, is_prepared, prepare_model
 from inference_app.telemetry import tracing
 from inference_app.timing import Timing
@@ -51,8 +52,7 @@ def serve() -> None:
     config = Path(__file__).with_name("pool") / "gunicorn.conf.py"
     command = [sys.executable, "-m", "gunicorn", "--config", str(config)]
     # What workers count in: in memory, so that a full disk cannot stop them. Gunicorn removes it.
-    memory = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112, S108
-    folder = tempfile.mkdtemp(prefix="inference_app-", dir=memory)
+    folder = tempfile.mkdtemp(prefix="inference_app-", dir=shared_memory.folder())
     environ = ALLOCATOR | os.environ | {"PROMETHEUS_MULTIPROC_DIR": folder}
     os.execve(sys.executable, command, environ)  # noqa: S606
 
@@ -115,7 +115,7 @@ def examine(as_json: bool) -> None:
 
     The status is 1 if something would fail: `serve` would not start, or would be killed.
     """
-    findings = list(doctor.examine())
+    findings = list(checks.examine())
     failed = any(finding.level == "fail" for finding in findings)
     if as_json:
         click.echo(json.dumps({"ok": not failed, "findings": [f._asdict() for f in findings]}))

@@ -52,11 +52,15 @@ def formats(text: str) -> tuple[str, ...]:
     return names
 
 
-def log_level(text: str) -> str:
-    """Parse the name of a logging level; it raises ValueError for an unknown one."""
-    if text.lower() not in ("debug", "info", "warning", "error"):
-        raise ValueError("one of debug, info, warning, error")
-    return text.lower()
+def choice(*names: str) -> Callable[[str], str]:
+    """Return a parser of one of these names, in any case; it raises ValueError."""
+
+    def parse(text: str) -> str:
+        if text.lower() not in names:
+            raise ValueError("one of " + ", ".join(names))
+        return text.lower()
+
+    return parse
 
 
 def _setting(default: Any, parse: Callable[[str], Any], help: str) -> Any:  # noqa: A002
@@ -126,7 +130,14 @@ class Settings:
         int_range(1, 3600),
         "Seconds that requests in flight get to finish when a worker is stopped.",
     )
-    log_level: str = _setting("info", log_level, "debug, info, warning or error.")
+    log_level: str = _setting(
+        "info", choice("debug", "info", "warning", "error"), "What is logged: this and worse."
+    )
+    log_format: str = _setting(
+        "auto",
+        choice("auto", "json", "text"),
+        "How it is logged; auto is text on a terminal, and JSON elsewhere.",
+    )
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":

@@ -40,6 +40,16 @@ def processes(cgroup: Path = CGROUP) -> int | None:
     return min((limit for limit in limits if limit is not None), default=None)
 
 
+def open_files() -> int | None:
+    """Return how many files a process may open after raising its limit, or None for any number."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return None if hard == resource.RLIM_INFINITY else hard
+
+
 def listener(port: int, proc: Path = PROC) -> str:
     """Return who listens on a port, as far as this user may know: ``nginx (pid 12)``."""
     sockets = _listening(port, proc)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 
 from flask import Flask
 from gunicorn.arbiter import Arbiter
@@ -9,13 +10,17 @@ from gunicorn.workers.base import Worker
 
 from inference_app.config import Settings
 from inference_app.cpus import cpus_of_worker
+from inference_app.errors import SettingError
 from inference_app.model.classifier import Classifier
+from inference_app.pool import open_files, shared_memory
 from inference_app.pool.watchdog import watch
-from inference_app.telemetry import metrics, tracing
-from inference_app.telemetry.request_log import logging_config
+from inference_app.telemetry import logs, metrics, tracing
 from inference_app.web.state import state_of
 
-settings = Settings.from_environment()
+try:
+    settings = Settings.from_environment()
+except SettingError as error:
+    sys.exit(f"error: {error}")
 
 wsgi_app = "inference_app.wsgi:app"
 host = f"[{settings.host}]" if ":" in settings.host else settings.host  # IPv6
@@ -24,6 +29,7 @@ worker_class = "inference_app.pool.worker.Worker"
 sendfile = False  # it would overtake what the worker holds back
 workers = settings.workers
 threads = settings.threads
+worker_connections = open_files.connections(open_files.raise_limit(threads), threads)
 graceful_timeout = settings.graceful_timeout
 
 # The model is loaded after the fork: OpenVINO's threads do not survive one.
@@ -34,7 +40,7 @@ preload_app = False
 keepalive = 0
 
 # The heartbeat file: a slow disk must not kill workers.
-worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112, S108
+worker_tmp_dir = shared_memory.folder()
 control_socket_disable = True  # it would put a thread into the process that forks
 
 # NGINX is the only client: what it does not send is refused.
@@ -43,7 +49,15 @@ header_map = "refuse"
 limit_request_fields = 64
 limit_request_line = 8190
 
-logconfig_dict = logging_config(settings.log_level)
+logconfig_dict = logs.logging_config(settings.log_level, settings.log_format)
+
+
+def on_starting(server: Arbiter) -> None:
+    """Log what is printed from now on, and what the system allows too little of."""
+    logs.capture()
+    if worker_connections < open_files.CONNECTIONS:
+        fields = {"connections": worker_connections}
+        server.log.warning("few files may be open: see ulimit -Hn", extra={"fields": fields})
 
 
 def pre_fork(server: Arbiter, worker: Worker) -> None:

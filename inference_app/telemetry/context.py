@@ -9,12 +9,15 @@ from inference_app.timing import Timing
 
 @dataclass
 class RequestContext:
-    """A request's id and stage timings; `error_type` once it failed, `pictures` once read."""
+    """A request's id and stage timings, and what is known of it later."""
 
     id: str
     timing: Timing = field(default_factory=Timing)
-    pictures: int | None = None
+    pictures: int | None = None  # once they are read
+    label: str | None = None  # of a single picture, once it is classified
     error_type: str | None = None
+    error_message: str | None = None  # as the client gets it
+    exception: Exception | None = None  # of a failure that is not the client's
 
     def enter(self) -> None:
         """Make this the context of the request that begins."""

@@ -1,9 +1,7 @@
-"""One JSON line a request, and the headers that tie a response to it."""
+"""One line of the log for each request, and the headers that tie a response to it."""
 
-import json
 import logging
 import re
-import time
 import uuid
 from typing import Any
 
@@ -21,50 +19,12 @@ SECURITY_HEADERS = {
     "Cache-Control": "no-store",
 }
 
-# Asked again and again by machines.
+# Machines request these every few seconds.
 UNREMARKABLE = ("/livez", "/readyz", "/metrics")
 
 # What a client may choose as its id: nothing that could break a log line or a header.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-
-
-class JsonFormatter(logging.Formatter):
-    """Formats a record as one line of JSON; `extra={"fields": {...}}` adds fields."""
-
-    converter = staticmethod(time.gmtime)
-    default_time_format = "%Y-%m-%dT%H:%M:%S"
-    default_msec_format = "%s.%03dZ"
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line, without its line end."""
-        line: dict[str, Any] = {
-            "time": self.formatTime(record),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-            "pid": record.process,
-            **getattr(record, "fields", {}),
-        }
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
-
-
-def logging_config(level: str) -> dict[str, Any]:
-    """Return a `logging.config.dictConfig` schema: JSON lines of everything on stdout."""
-    handler = {
-        "class": "logging.StreamHandler",
-        "stream": "ext://sys.stdout",
-        "formatter": "json",
-    }
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "formatters": {"json": {"()": JsonFormatter}},
-        "handlers": {"stdout": handler},
-        "root": {"level": level.upper(), "handlers": ["stdout"]},
-        "loggers": {"gunicorn.error": {"propagate": True}, "gunicorn.access": {}},
-    }
+MAX_REASON = 300  # characters of a message that a client may have shaped
 
 
 def begin() -> None:
@@ -81,7 +41,13 @@ def end(response: Response) -> Response:
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
     level = logging.DEBUG if request.path in UNREMARKABLE else logging.INFO
-    log.log(level, "request", extra={"fields": _fields(response)})
+    extra = {"fields": _fields(response), "summary": _summary(response)}
+    log.log(
+        logging.ERROR if context.exception else level,
+        "request",
+        extra=extra,
+        exc_info=context.exception,
+    )
     return response
 
 
@@ -95,6 +61,32 @@ def _fields(response: Response) -> dict[str, Any]:
         "bytes": request.content_length,
         "pictures": context.pictures,
         "error": context.error_type,
+        "reason": context.error_message and context.error_message[:MAX_REASON],
         "ms": context.timing.so_far(),
     }
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _summary(response: Response) -> str:
+    """Return the line for a terminal: ``POST /predict 200 8 ms espresso``."""
+    context = current()
+    ms = context.timing.so_far()["total"]
+    several = f"{context.pictures} pictures" if context.pictures else ""
+    result = context.error_type or context.label or several
+    return f"{request.method} {request.path} {response.status_code} {ms:.0f} ms {result}".rstrip()
+
+
+def log_malformed(request_id: str, status: int, error: str, exception: Exception) -> None:
+    """Write the line of a request that the app never saw, because it is not valid HTTP.
+
+    If that is the server's fault, the line has the traceback.
+    """
+    reason = str(exception)[:MAX_REASON]
+    fields = {"request_id": request_id, "status": status, "error": error, "reason": reason}
+    ours = status == 500
+    log.log(
+        logging.ERROR if ours else logging.INFO,
+        "malformed request",
+        extra={"fields": fields, "summary": f"malformed request {status} {reason}"},
+        exc_info=exception if ours else None,
+    )

@@ -1,20 +1,16 @@
 """Every exception becomes a response in the one error shape."""
 
-import logging
-
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from inference_app.errors import RequestError, TooLarge, error_body
 from inference_app.telemetry.context import current
 
-log = logging.getLogger(__name__)
-
 
 def error_response(status: int, type_: str, message: str) -> Response:
     """Return an error in the one shape, and note its type for the log."""
     context = current()
-    context.error_type = type_
+    context.error_type, context.error_message = type_, message
     response = jsonify(error_body(type_, message, context.id))
     response.status_code = status
     return response
@@ -50,6 +46,6 @@ def _http_error(error: HTTPException) -> Response:
 
 def _internal_error(error: Exception) -> Response:
     """Keep the details of our own faults in the log: they may hold paths and data."""
-    log.exception("internal error", exc_info=error)
+    current().exception = error
     message = "The server failed to answer; its log has the details under this request_id."
     return error_response(500, "internal_error", message)

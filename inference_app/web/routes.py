@@ -67,9 +67,12 @@ def classify_upload() -> tuple[Upload, Results]:
         with context.timing.stage("read"):
             upload = read_upload(request, state.settings.max_pictures)
         context.pictures = len(upload.pictures)
-        return upload, [
+        results = [
             classifier.classify(data, top_k, context.timing, deadline) for data in upload.pictures
         ]
+    if len(results) == 1:
+        context.label = results[0][0].label.split(",")[0]
+    return upload, results
 
 
 def _respond(results: Results, formatter: responses.Formatter) -> Response:

@@ -1,6 +1,7 @@
 """Facts of made-up machines, and of this one's ports."""
 
 import os
+import resource
 import socket
 from pathlib import Path
 
@@ -47,6 +48,12 @@ def test_memory_may_be_unknown(tmp_path: Path) -> None:
 def test_the_limit_of_processes_is_read(tmp_path: Path, text: str, expected: int | None) -> None:
     (tmp_path / "pids.max").write_text(text + "\n")
     assert machine.processes(tmp_path) == expected
+
+
+def test_the_limit_of_open_files_is_the_hard_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for hard, expected in ((4096, 4096), (resource.RLIM_INFINITY, None)):
+        monkeypatch.setattr(resource, "getrlimit", lambda _, hard=hard: (64, hard))
+        assert machine.open_files() == expected
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])

@@ -1,18 +1,24 @@
 """A worker answers whole or not at all, and leaves nobody waiting when it stops."""
 
+import errno
 import json
+import logging
 import os
 import signal
 import socket
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import ThreadWorker
 
 from inference_app.pool.worker import Worker
-from tests.support.server import Server, receive, serving, wait_until
+from tests.support.server import Server, environment, free_port, receive, serving, wait_until
 
 
 def head(length: int) -> bytes:
@@ -166,4 +172,72 @@ def test_what_is_no_http_is_refused_in_the_one_error_shape(
         assert int(headers["Content-Length"]) == len(body)
         assert (error["type"], error["request_id"]) == ("bad_request", headers["X-Request-ID"])
         assert b"script" not in answer
-        assert server.log(request_id=error["request_id"])
+        (line,) = server.log(logger="inference_app.request")
+        assert (line["request_id"], line["status"]) == (error["request_id"], status)
+        assert line["reason"]
+        assert not server.log(level="warning")
+
+
+def test_a_fault_in_reading_a_request_is_the_server_s(caplog: pytest.LogCaptureFixture) -> None:
+    Worker.handle_error(Worker.__new__(Worker), None, client := Mock(), None, RuntimeError("bug"))
+    response = client.sendall.call_args[0][0]
+    assert response.startswith(b"HTTP/1.1 500 Internal Server Error\r\n")
+    assert b"bug" not in response
+    (line,) = caplog.records
+    assert line.exc_info is not None
+
+
+def refused_by(handler: Any, kind: type[Exception]) -> bytes:
+    """Return what a worker's `handle_error` sends for an exception."""
+    made = handler.__new__(handler)
+    made.log, client = Mock(), Mock()
+    made.handle_error(None, client, None, kind.__new__(kind))
+    return b"".join(call.args[0] for call in client.sendall.call_args_list)
+
+
+def kinds_of(kind: type[Exception]) -> list[type[Exception]]:
+    """Return an exception's subclasses, and theirs."""
+    return [each for below in kind.__subclasses__() for each in (below, *kinds_of(below))]
+
+
+KINDS = [kind for kind in kinds_of(ParseException) if "Proxy" not in kind.__name__]  # it is off
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_the_status_is_gunicorn_s(kind: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kind, "__str__", lambda _: "")
+    theirs, ours = refused_by(ThreadWorker, kind), refused_by(Worker, kind)
+    assert theirs.split()[:2] == ours.split()[:2]
+
+
+def test_a_system_out_of_files_does_not_end_a_worker(caplog: pytest.LogCaptureFixture) -> None:
+    made, listener = Worker.__new__(Worker), Mock()
+    made.log = logging.getLogger("test")
+    listener.accept.side_effect = OSError(errno.EMFILE, "Too many open files")
+    made.accept(listener)
+    assert caplog.messages == ["no connection can be accepted: Too many open files"]
+
+
+def test_a_crowd_is_served_with_few_files(tmp_path: Path, espresso: bytes) -> None:
+    with serving(tmp_path, "tests.support.few_files") as server:
+        connections = [server.connect() for _ in range(128)]
+        head = f"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: {len(espresso)}\r\n\r\n"
+        assert finish(connections, head.encode() + espresso) == [b"HTTP/1.1 200 OK"] * 128
+        assert len(server.workers()) == 2  # none died
+        assert server.log(message="few files may be open: see ulimit -Hn", connections=16)
+        assert not server.log(level="error")
+
+
+@pytest.mark.parametrize("how", ["SIGTERM", "SIGINT", "SIGQUIT"])
+def test_a_server_that_is_stopped_while_it_boots_ends_quietly(how: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.support.stopped"],
+        env=environment(PORT=str(free_port()), WORKERS="2", STOP_WITH=how),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {line["level"] for line in lines} == {"info"}
+    assert lines[-1]["message"] == "Shutting down: Master"

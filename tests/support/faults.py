@@ -36,15 +36,15 @@ def infer(self: Engine, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     return _infer(self, pixels)
 
 
-def main() -> None:
-    """Run Gunicorn with our settings; its workers are forks, and so have the faults."""
+def run_gunicorn() -> None:
+    """Run Gunicorn with our settings; its workers are forks, and so have what was changed here."""
     from gunicorn.app.wsgiapp import run
 
-    Engine.infer = infer  # type: ignore[method-assign]
     config = REPO / "inference_app" / "pool" / "gunicorn.conf.py"
     sys.argv = ["gunicorn", "--config", str(config)]
     run()
 
 
 if __name__ == "__main__":
-    main()
+    Engine.infer = infer  # type: ignore[method-assign]
+    run_gunicorn()

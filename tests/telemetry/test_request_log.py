@@ -1,27 +1,18 @@
-"""The JSON lines of the log, and the headers that tie an answer to its line."""
+"""The line of each request, and the headers that tie a response to it."""
 
-import json
 import logging
 import re
-import sys
-import time
+from io import BytesIO
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from inference_app.telemetry.request_log import JsonFormatter, logging_config
+from tests.conftest import ESPRESSO
 
+PICTURE = ESPRESSO.read_bytes()
 NEW_ID = re.compile(r"[0-9a-f]{32}")
-
-
-def record(message: str, *arguments: object, **more: Any) -> logging.LogRecord:
-    """Make a log record of 2001-09-09, 01:46:40.123 UTC."""
-    made = logging.LogRecord("some.logger", logging.WARNING, "x.py", 1, message, arguments, None)
-    made.created, made.msecs = 1_000_000_000.123, 123.0
-    vars(made).update(more)
-    return made
 
 
 def fields(caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
@@ -29,51 +20,6 @@ def fields(caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
     (line,) = [each for each in caplog.records if each.name == "inference_app.request"]
     said: dict[str, Any] = vars(line)["fields"]
     return said
-
-
-def test_a_record_is_one_line_of_json() -> None:
-    line = JsonFormatter().format(record("hello %s", "wörld\nnext", process=7))
-    assert "\n" not in line
-    assert json.loads(line) == {
-        "time": "2001-09-09T01:46:40.123Z",
-        "level": "warning",
-        "logger": "some.logger",
-        "message": "hello wörld\nnext",
-        "pid": 7,
-    }
-
-
-def test_times_are_utc_wherever_the_server_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patch:
-        patch.setenv("TZ", "Asia/Tokyo")
-        time.tzset()
-        line = json.loads(JsonFormatter().format(record("hello")))
-    time.tzset()
-    assert line["time"] == "2001-09-09T01:46:40.123Z"
-
-
-def test_fields_are_part_of_the_line() -> None:
-    line = json.loads(JsonFormatter().format(record("request", fields={"status": 200})))
-    assert line["status"] == 200
-    assert "fields" not in line
-
-
-def test_an_exception_is_part_of_the_line() -> None:
-    try:
-        raise ValueError("broken")
-    except ValueError:
-        line = JsonFormatter().format(record("failed", exc_info=sys.exc_info()))
-    assert "\n" not in line
-    assert json.loads(line)["exception"].endswith("ValueError: broken")
-    assert "Traceback" in json.loads(line)["exception"]
-
-
-def test_everything_is_logged_to_stdout() -> None:
-    config = logging_config("debug")
-    assert config["root"] == {"level": "DEBUG", "handlers": ["stdout"]}
-    assert config["handlers"]["stdout"]["stream"] == "ext://sys.stdout"
-    assert config["formatters"]["json"] == {"()": JsonFormatter}
-    assert config["disable_existing_loggers"] is False
 
 
 @pytest.mark.parametrize("asked", ["a", "Client_1.2-x", "x" * 64])
@@ -128,6 +74,35 @@ def test_a_refusal_is_logged_with_its_reason(
     client.post("/predict", data=b"text")
     said = fields(caplog)
     assert (said["status"], said["error"]) == (415, "unsupported_picture")
+    assert said["reason"].startswith("This is not a picture")
+
+
+@pytest.mark.parametrize(
+    ("request_", "summary"),
+    [
+        ({"data": PICTURE}, r"POST /predict 200 \d+ ms espresso"),
+        (
+            {"data": {"image": [(BytesIO(PICTURE), "a"), (BytesIO(PICTURE), "b")]}},
+            r"POST /predict 200 \d+ ms 2 pictures",
+        ),
+        ({"data": b"text"}, r"POST /predict 415 \d+ ms unsupported_picture"),
+        ({"path": "/%1b%0a%e2%80%ae", "method": "GET"}, "GET /\x1b\n\u202e 404 \\d+ ms not_found"),
+        ({"path": "/labels", "method": "GET"}, r"GET /labels 200 \d+ ms"),
+    ],
+)
+def test_a_request_is_summed_up(
+    client: FlaskClient, caplog: pytest.LogCaptureFixture, request_: dict[str, Any], summary: str
+) -> None:
+    caplog.set_level(logging.INFO)
+    client.open(**{"path": "/predict", "method": "POST", **request_})
+    (line,) = [each for each in caplog.records if each.name == "inference_app.request"]
+    assert re.fullmatch(summary, vars(line)["summary"])
+
+
+def test_a_long_reason_is_cut_off(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    client.get("/" + "a" * 5000)
+    assert len(fields(caplog)["reason"]) == 300
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import shutil
 import socket
 import subprocess
@@ -13,8 +12,9 @@ from pathlib import Path
 import openvino
 import pytest
 
-from inference_app import doctor
-from inference_app.doctor import Finding, examine, machine
+from inference_app.doctor import checks, machine
+from inference_app.doctor.checks import Finding, examine
+from inference_app.pool import shared_memory
 from tests.support.server import environment, free_port, serving
 from tests.test_main import run
 
@@ -131,18 +131,18 @@ def test_a_cpu_without_avx2_is_warned_of(
     assert found()["cpu"].level == level
 
 
-@pytest.mark.parametrize(("limit", "level"), [(256, "warn"), (20_000, "ok"), (-1, "ok")])
+@pytest.mark.parametrize(("limit", "level"), [(256, "warn"), (20_000, "ok"), (None, "ok")])
 def test_few_open_files_are_warned_of(
-    monkeypatch: pytest.MonkeyPatch, limit: int, level: str
+    monkeypatch: pytest.MonkeyPatch, limit: int | None, level: str
 ) -> None:
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, limit))
+    monkeypatch.setattr(machine, "open_files", lambda: limit)
     assert found()["files"].level == level
 
 
 def test_heartbeats_need_a_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(doctor, "HEARTBEATS", tmp_path / "away")
+    monkeypatch.setattr(shared_memory, "FOLDER", tmp_path / "away")
     assert found()["heartbeats"].level == "warn"
-    monkeypatch.setattr(doctor, "HEARTBEATS", tmp_path)
+    monkeypatch.setattr(shared_memory, "FOLDER", tmp_path)
     assert found()["heartbeats"].level == "ok"
     monkeypatch.setattr(os, "access", lambda *_: False)
     assert found()["heartbeats"].level == "fail"
@@ -248,4 +248,4 @@ print((kilobytes("VmHWM") - before) * 1024 / 16e6)
 def test_the_dearest_picture_takes_as_many_bytes_as_is_reckoned_with() -> None:
     command = [sys.executable, "-c", DECODING]
     printed = subprocess.run(command, env=environment(), capture_output=True, check=True).stdout
-    assert 0.75 * doctor.BYTES_A_PIXEL < float(printed) < 1.05 * doctor.BYTES_A_PIXEL
+    assert 0.75 * checks.BYTES_A_PIXEL < float(printed) < 1.05 * checks.BYTES_A_PIXEL
