@@ -6,10 +6,14 @@ import json
 from dataclasses import dataclass
 
 from flask import Request
-from gunicorn.http.errors import ParseException
 from multipart import MultipartError, MultipartSegment, PushMultipartParser
 
 from inference_app.errors import BadRequest, TooLarge
+
+try:
+    from gunicorn.http.errors import ParseException
+except ImportError:  # on Windows Gunicorn cannot be imported; waitress reads bodies itself
+    ParseException = BadRequest
 
 FIELDS = ("image", "file")
 MOST_PARTS = 300  # of a form: pictures and whatever fields come along
