@@ -5,7 +5,6 @@ normal client that is refused waits a second, as the client in post_request does
 not wait.
 """
 
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -15,12 +14,10 @@ from itertools import cycle, repeat
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine, pictures
+from benchmarks import machine, ours, pictures
 from benchmarks.attacks import attacks
 from benchmarks.closed_loop import Post, post_until, slowest_get
-from benchmarks.faults import gunicorn_workers
-from benchmarks.peers.measure import Plan, serving
-from benchmarks.peers.servers import DEFAULT, SERVERS
+from benchmarks.serving import Plan
 
 NORMAL, ATTACKERS = 4, 2
 WARM_UP, PAUSE, READYZ_EVERY = 2, 1, 0.05  # seconds
@@ -59,14 +56,13 @@ def beside(attack: Post, model: Path, photos: list[bytes], seconds: int) -> dict
     Both are of the same server and follow each other, so that their ratio holds on a machine whose
     speed drifts.
     """
-    server = next(server for server in SERVERS if server.name == "ours")
     plan = Plan(model, model, photos, (), seconds)
-    with serving(server, "openvino", DEFAULT, plan, Path(sys.prefix)) as running:
+    with ours.running(plan) as running:
         load(running.url, photos, WARM_UP)
-        workers = set(gunicorn_workers(running.process.pid))
+        workers = set(ours.gunicorn_workers(running.process.pid))
         alone = load(running.url, photos, seconds)
         attacked = load(running.url, photos, seconds, attack)
-        lost = workers - set(gunicorn_workers(running.process.pid))
+        lost = workers - set(ours.gunicorn_workers(running.process.pid))
     rates = [round(each.normal["200"] / seconds, 1) for each in (alone, attacked)]
     return {
         "alone_per_s": rates[0],

@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine, pictures, processes
-from benchmarks.worker import children, serving, wait_for
+import psutil
+
+from benchmarks import machine, ours, pictures, processes
 from inference_app.config import Settings
 
 SAMPLES, WARM_UP = 20, 2  # a sample is a twentieth of the requests; the first are the warm-up
@@ -37,11 +38,11 @@ def measure(model: Path, requests: int) -> dict[str, Any]:
     name, photos = pictures.photos()
     posted, workers, samples = bodies(photos), Settings().workers, []
     seen: Counter[Outcome] = Counter()
-    with serving(model, workers) as (url, master), ThreadPoolExecutor(CLIENTS) as clients:
-        wait_for(f"{url}/readyz")
+    with ours.app_alone(model, workers) as (url, master), ThreadPoolExecutor(CLIENTS) as clients:
+        ours.wait_for(f"{url}/readyz")
         for some in order(requests):
             seen.update(clients.map(partial(_post, f"{url}/predict", posted), some))
-            samples.append({pid: _sample(pid) for pid in children(master)})
+            samples.append({pid: _sample(pid) for pid in processes.children(master)})
     pss = [{pid: sample["pss_mb"] for pid, sample in each.items()} for each in samples]
     return {
         "machine": machine.facts(),
@@ -58,10 +59,11 @@ def measure(model: Path, requests: int) -> dict[str, Any]:
 
 
 def _sample(pid: int) -> dict[str, float]:
+    process = psutil.Process(pid)
     return {
         "pss_mb": processes.pss_mb([pid]),
-        "files": len(list(Path(f"/proc/{pid}/fd").iterdir())),
-        "threads": len(list(Path(f"/proc/{pid}/task").iterdir())),
+        "files": process.num_fds(),
+        "threads": process.num_threads(),
     }
 
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import drawing, machine, pictures
-from benchmarks.peers.measure import Plan, ours
-from benchmarks.peers.servers import DEFAULT
+from benchmarks import drawing, machine, ours, pictures
+from benchmarks.servers import Server
+from benchmarks.serving import Plan
 from inference_app.config import Settings
 from inference_app.cpus import available_cpus
 from inference_app.model import image, prepared
@@ -33,8 +33,8 @@ def measure(model: Path, source: Path) -> dict[str, Any]:
     stages: dict[str, Callable[[], dict[str, float]]] = {
         "engine": lambda: bare(model, photos, decode=False),
         "engine and decoding": lambda: bare(model, photos, decode=True),
-        "app": lambda: served("ours-app", plan),
-        "whole stack": lambda: served("ours", plan),
+        "app": lambda: served(ours.APP, plan),
+        "whole stack": lambda: served(ours.STACK, plan),
     }
     rounds = [{name: stage() for name, stage in stages.items()} for _ in range(ROUNDS)]
     return {
@@ -123,9 +123,9 @@ def _loop(
     rates.put(done / seconds)
 
 
-def served(name: str, plan: Plan) -> dict[str, float]:
+def served(server: Server, plan: Plan) -> dict[str, float]:
     """Measure a server of ours as it is by default: saturated, then with one client."""
-    with ours(plan, DEFAULT, name) as running:
+    with ours.warmed_up(plan, server=server) as running:
         saturated, alone = running.load(SATURATED, SECONDS), running.load(ALONE, SECONDS)
         return {
             "images_per_s": saturated.images_per_s,

@@ -13,10 +13,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine, pictures
-from benchmarks.peers import bodies
-from benchmarks.peers.measure import PHOTOS, Plan, Running, ours
-from benchmarks.peers.servers import DEFAULT
+from benchmarks import machine, ours, pictures
+from benchmarks.serving import PHOTOS, Plan, Running
 from inference_app.cpus import available_cpus
 
 FACTORS = (1.0, 2.0, 10.0)
@@ -28,7 +26,7 @@ def measure(model: Path, source: Path, seconds: int) -> dict[str, Any]:
     kind, photos = pictures.photos()
     middle = sorted(photos, key=len)[len(photos) // 2]
     plan = Plan(source, model, [middle], (SATURATED,), 10)
-    with ours(plan, DEFAULT) as running:
+    with ours.warmed_up(plan) as running:
         capacity = running.load(SATURATED, plan.seconds).images_per_s
         usual = running.load(1, 5).p50_ms
         loads = [
@@ -57,7 +55,7 @@ def offered(running: Running, rate: float, seconds: int) -> dict[str, Any]:
             *(shutil.which("h2load") or "h2load", "--h1", "-n", str(count), "-c", str(count)),
             *("-r", str(at_once), f"--rate-period={period_ms}ms", "--log-file", str(log)),
             *("-d", str(running.home / PHOTOS / "body-0")),
-            *("-H", f"content-type: {bodies.content_type(running.server.body)}"),
+            *("-H", f"content-type: {running.server.content_type}"),
             running.url,
         ]
         before = _children_cpu_s()

@@ -34,7 +34,7 @@ class Replica:
     works: list[float]
 
     @property
-    def most(self) -> float:
+    def max_rate(self) -> float:
         """Requests/s that it can do for long: with as many clients as were tried."""
         return self.throughput[max(self.throughput)]
 
@@ -55,7 +55,7 @@ class Replica:
 
 def percentiles(replica: Replica, replicas: int, rate: float) -> tuple[float, float]:
     """Return the p50 and p99, in ms, of `rate` requests/s on so many replicas."""
-    if rate > BUSIEST * replicas * replica.most:
+    if rate > BUSIEST * replicas * replica.max_rate:
         return math.inf, math.inf
     rng = np.random.default_rng(SEED)
     arrivals = poisson(rng, rate, REQUESTS * replicas)[::replicas]
@@ -96,5 +96,5 @@ def needed(replica: Replica, rate: float, p99_ms: float) -> int:
     """
     if percentile([work / replica.rate(1) for work in replica.works], 99) > p99_ms:
         raise ValueError("a picture alone takes longer on one replica")
-    first = max(1, math.ceil(rate / (BUSIEST * replica.most)))
+    first = max(1, math.ceil(rate / (BUSIEST * replica.max_rate)))
     return next(n for n in itertools.count(first) if percentiles(replica, n, rate)[1] <= p99_ms)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import drawing
-from benchmarks.peers.servers import Tuning
+from benchmarks.servers import Tuning
 from benchmarks.wrk import CPU_LIMIT
 
 CLIENTS = 16  # the load at which servers are compared

@@ -9,9 +9,11 @@ from typing import Any
 
 from benchmarks import machine, models, pictures
 from benchmarks.peers import report
-from benchmarks.peers.measure import Plan, measure
+from benchmarks.peers.measure import measure
 from benchmarks.peers.report import CLIENTS
-from benchmarks.peers.servers import SERVERS, Server, Tuning
+from benchmarks.peers.servers import SERVERS
+from benchmarks.servers import Server, Tuning
+from benchmarks.serving import Plan
 
 FOLDER = Path(__file__).parents[1] / "results"
 RESULTS = FOLDER / "peers.json"

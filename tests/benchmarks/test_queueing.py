@@ -77,11 +77,11 @@ def test_the_document_has_the_figures_that_were_measured() -> None:
     document = (REPO / "docs/operating.md").read_text("utf-8")
     assert f"throughput grew {grown} images/s" in document
     off = results["errors_percent"]
-    assert f"{off['p99_ms_median']:.0f} % off in the middle, {off['p99_ms_most']:.0f} %" in document
+    assert f"{off['p99_ms_median']:.0f} % off in the middle, {off['p99_ms_max']:.0f} %" in document
 
 
 def test_the_command_needs_no_more_than_serving_does() -> None:
-    script = "import sys; sys.modules.update(pytest=None, matplotlib=None, torch=None)"
+    script = "import sys; sys.modules.update(psutil=None, pytest=None, matplotlib=None, torch=None)"
     run = f"{script}; from benchmarks.__main__ import cli; cli()"
     words = ["size", "--rate=50", "--p99=900", "1:10"]
     subprocess.run([sys.executable, "-c", run, *words], cwd=REPO, check=True)
