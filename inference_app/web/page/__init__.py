@@ -34,11 +34,6 @@ POLICY = (
 bp = Blueprint("page", __name__)
 
 
-def is_wanted() -> bool:
-    """Tell whether the client would rather have HTML than text: browsers would, curl would not."""
-    return request.accept_mimetypes.best_match(["text/plain", "text/html"]) == "text/html"
-
-
 def document() -> Response:
     """Return the page itself, and what it is allowed to do."""
     answer = _kept(Response(DOCUMENT, mimetype="text/html"))
