@@ -1,8 +1,8 @@
 """What is left for normal clients beside two that send expensive requests, over and over.
 
-Each client has an address of its own, and sends its next request when the one before is answered. A
-normal client that is refused waits a second, as the client in post_request does; an attacker does
-not wait.
+Each client has an address of its own, and sends a request when it has the response to the one
+before. A normal client that is refused waits a second, as the one in post_request does; an attacker
+does not wait.
 """
 
 import time
@@ -51,7 +51,7 @@ def measure(model: Path, seconds: int, only: str) -> dict[str, Any]:
 
 
 def beside(attack: Post, model: Path, photos: list[bytes], seconds: int) -> dict[str, Any]:
-    """Return the normal clients' answers per second, alone and beside the attack.
+    """Return the normal clients' results per second, alone and beside the attack.
 
     Both are of the same server and follow each other, so that their ratio holds on a machine whose
     speed drifts.

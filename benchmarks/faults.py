@@ -1,4 +1,4 @@
-"""Workers killed under a steady load, and hundreds of stalled clients: what others see of it."""
+"""What clients see while workers are killed, and beside hundreds of stalled clients."""
 
 import math
 import os
@@ -56,7 +56,7 @@ def p99_ms(running: Running) -> float:
 def stalled(url: str) -> Iterator[None]:
     """Keep STALLED connections with half a header, and as many with half a body, for the `with`.
 
-    NGINX cuts them off after 10 s; they come again.
+    NGINX cuts them off after 10 s; then they connect again.
     """
     parts = urllib.parse.urlsplit(url)
     assert parts.hostname

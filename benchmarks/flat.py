@@ -1,4 +1,4 @@
-"""Whether a worker stays as it is: thousands of requests of every kind, good and bad."""
+"""Whether a worker grows: thousands of requests of every kind, good and bad."""
 
 import random
 import urllib.error
@@ -30,7 +30,7 @@ MIX = {
 }
 
 
-Outcome = tuple[str, int, int, bytes]  # kind, which of its pictures, status, answer
+Outcome = tuple[str, int, int, bytes]  # kind, which of its pictures, status, body
 
 
 def measure(model: Path, requests: int) -> dict[str, Any]:
@@ -90,15 +90,15 @@ def _post(url: str, posted: dict[str, list[bytes]], numbered: tuple[int, str]) -
     which = number % len(posted[kind])
     request = urllib.request.Request(url, posted[kind][which])
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return kind, which, answer.status, answer.read()
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return kind, which, response.status, response.read()
     except urllib.error.HTTPError as error:
         error.close()
         return kind, which, error.code, b""
 
 
 def by_kind(seen: Counter[Outcome]) -> dict[str, dict[str, int]]:
-    """Return how often each kind was answered with each status."""
+    """Return how often each kind got each status."""
     found: dict[str, Counter[str]] = {kind: Counter() for kind in MIX}
     for (kind, _, status, _), count in seen.items():
         found[kind][str(status)] += count
@@ -106,13 +106,13 @@ def by_kind(seen: Counter[Outcome]) -> dict[str, dict[str, int]]:
 
 
 def changeable(seen: Counter[Outcome]) -> int:
-    """Return how many pictures did not have the same answer every time."""
+    """Return how many pictures did not get the same response every time."""
     ways = Counter((kind, which) for kind, which, _, _ in seen)
     return sum(count > 1 for count in ways.values())
 
 
 def grown(samples: list[dict[int, float]]) -> float:
-    """Return the most MB that a worker grew by, from the first sample to the last.
+    """Return the largest growth of a worker in MB, from the first sample to the last.
 
     Raises RuntimeError if a worker died: the one that took its place began anew.
     """

@@ -1,4 +1,4 @@
-"""What more workers and threads bring and cost, and what larger pictures cost: the whole stack."""
+"""The whole stack's throughput and memory by workers, inference threads and megapixels."""
 
 from itertools import pairwise
 from pathlib import Path

@@ -1,7 +1,7 @@
 """What serving costs: the bare engine, the engine and decoding, the app, the whole stack.
 
-Everything is measured in turn, several rounds of it, so that the ratios hold on a machine whose
-speed drifts.
+They are measured in turn, in several rounds, so that the ratios hold on a machine whose speed
+drifts.
 """
 
 import multiprocessing
@@ -85,7 +85,7 @@ def _median(values: list[float]) -> float:
 
 
 def bare(model: Path, photos: list[bytes], *, decode: bool) -> dict[str, float]:
-    """Measure without a server: a process for each CPU, full batches; then one picture alone."""
+    """Measure without a server: a process for each CPU with full batches; then single pictures."""
     cpus, largest = available_cpus(), max(Engine.batch_sizes)
     saturated = _processes(cpus, (model, photos, 1, largest, decode))
     alone = _processes(1, (model, photos, cpus, 1, decode))
@@ -124,7 +124,7 @@ def _loop(
 
 
 def served(server: Server, plan: Plan) -> dict[str, float]:
-    """Measure a server of ours as it is by default: saturated, then with one client."""
+    """Measure a server with its default settings: at capacity, then with one client."""
     with ours.warmed_up(plan, server=server) as running:
         saturated, alone = running.load(SATURATED, SECONDS), running.load(ALONE, SECONDS)
         return {

@@ -100,7 +100,7 @@ def wait_for(url: str) -> None:
             time.sleep(0.01)
         else:
             return
-    raise TimeoutError(f"{url} did not answer")
+    raise TimeoutError(f"{url} did not respond")
 
 
 def gunicorn_workers(shell: int) -> list[int]:

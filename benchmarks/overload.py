@@ -1,8 +1,8 @@
-"""Ten times too much work: how much of it is answered, how fast the rest is refused.
+"""Overload: how much of it is served, and how fast the rest is refused.
 
-The load is open: requests come at their times, whether or not the ones before were answered, as
-from many people, each on a connection of its own. h2load (of nghttp2) sends them; a latency counts
-from when its request was due, so that a client that could not keep up hides nothing.
+The load is open: requests are sent on time, whether or not the ones before have a response, each on
+a connection of its own. h2load (of nghttp2) sends them; a latency counts from when its request was
+due, so that a client that could not keep up hides nothing.
 """
 
 import resource
@@ -22,7 +22,7 @@ SATURATED = 16
 
 
 def measure(model: Path, source: Path, seconds: int) -> dict[str, Any]:
-    """Return goodput and latencies at multiples of the capacity, and how soon all is as before."""
+    """Return goodput and latencies at multiples of the capacity, and the latency right after."""
     kind, photos = pictures.photos()
     middle = sorted(photos, key=len)[len(photos) // 2]
     plan = Plan(source, model, [middle], (SATURATED,), 10)
@@ -44,7 +44,7 @@ def measure(model: Path, source: Path, seconds: int) -> dict[str, Any]:
 
 
 def offered(running: Running, rate: float, seconds: int) -> dict[str, Any]:
-    """Offer `rate` requests/s for so many seconds; return what became of them."""
+    """Send `rate` requests/s for so many seconds; return their statuses and latencies."""
     at_once = max(1, round(rate / 100))
     period_ms = max(1, round(at_once / rate * 1000))
     each_ms = period_ms / at_once

@@ -103,7 +103,7 @@ def stop(process: subprocess.Popen[bytes], mark: str, patience: float = 8) -> No
     process.wait()
 
 
-def first_answer(
+def first_response(
     process: subprocess.Popen[bytes], url: str, body: bytes, content_type: str, patience: float
 ) -> str:
     """Post until the status is 200; return the response's body. Raises RuntimeError if never."""
@@ -116,4 +116,4 @@ def first_answer(
         except (OSError, ValueError) as error:
             trouble = str(error)
             time.sleep(0.02)
-    raise RuntimeError(f"no answer within {patience:.0f} s: {trouble}")
+    raise RuntimeError(f"no response within {patience:.0f} s: {trouble}")

@@ -42,7 +42,7 @@ class Plan:
 
 @dataclass
 class Running:
-    """A server that runs and has answered once."""
+    """A server that runs and has served one request."""
 
     server: Server
     process: subprocess.Popen[bytes]
@@ -68,7 +68,7 @@ class Running:
 def serving(
     server: Server, engine: str, tuning: Tuning, plan: Plan, venv: Path
 ) -> Iterator[Running]:
-    """Run the server while the `with` lasts; raises RuntimeError if it does not answer."""
+    """Run the server while the `with` lasts; raises RuntimeError if it does not respond."""
     mark = uuid.uuid4().hex
     # A short path: it holds UNIX sockets.
     with tempfile.TemporaryDirectory(prefix="peers-", ignore_cleanup_errors=True) as scratch:
@@ -82,7 +82,7 @@ def serving(
         process = processes.start(server.command.format(**values), values, home)
         try:
             first = server.encode(plan.photos[0]), server.content_type
-            answer = processes.first_answer(process, url, *first, PATIENCE)
+            answer = processes.first_response(process, url, *first, PATIENCE)
             start_s = round(time.perf_counter() - start, 2)
             yield Running(server, process, mark, url, home, answer, start_s)
         except RuntimeError as error:

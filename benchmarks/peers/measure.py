@@ -15,7 +15,7 @@ from benchmarks.serving import SWEEP_CLIENTS, Plan, serving
 def measure(
     server: Server, engine: str, plan: Plan, tuning: Tuning | None = None
 ) -> dict[str, Any]:
-    """Return all figures of a server with an engine, or why there are none.
+    """Return all figures of a server with an engine, or the error.
 
     Without a `tuning`, the best one is searched for.
     """

@@ -21,7 +21,7 @@ _report = partial(print, file=sys.stderr, flush=True)
 
 
 def run(only: tuple[str, ...], clients: tuple[int, ...], seconds: int) -> None:
-    """Measure and write the results after every server; those of servers left out stay."""
+    """Measure and write the results after every server; other servers' results stay."""
     kind, photos = pictures.photos()
     prepared = models.random_resnet_50()
     kinds = {name: make(photos) for name, make in pictures.KINDS.items()}

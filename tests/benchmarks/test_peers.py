@@ -40,13 +40,13 @@ def test_wrk_report_is_read() -> None:
     assert (load.errors, load.client_cpu_share) == (0, 0.0081)
 
 
-def test_answers_that_failed_are_errors_and_no_images() -> None:
+def test_failed_responses_are_errors_and_not_images() -> None:
     load = wrk.parse(fill(errors=ERRORS), 16, 0)
     assert (load.non_2xx, load.socket_errors, load.errors) == (100, 6, 106)
     assert load.images_per_s == 72.5
 
 
-def test_no_answers_have_no_percentiles() -> None:
+def test_no_responses_have_no_percentiles() -> None:
     load = wrk.parse(fill(requests=0), 64, 0)
     assert (load.images_per_s, load.p50_ms, load.p99_ms) == (0, None, None)
 

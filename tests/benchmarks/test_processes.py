@@ -1,4 +1,4 @@
-"""Processes are counted and stopped, wherever they went."""
+"""Processes are counted and stopped, even those that left their parent."""
 
 import os
 import subprocess

@@ -33,7 +33,7 @@ class Classifier(litserve.LitAPI):
         return output
 
     def encode_response(self, output: str) -> dict[str, str]:
-        """Word the answer."""
+        """Return the response."""
         return {"label": output}
 
 

@@ -21,8 +21,8 @@ class Classifier(Worker):
     def forward(self, data: Any) -> Any:
         """Classify a batch, or one when BATCH is 1."""
         labels = self.model.infer(data if engine.BATCH > 1 else [data])
-        answers = [{"label": label} for label in labels]
-        return answers if engine.BATCH > 1 else answers[0]
+        responses = [{"label": label} for label in labels]
+        return responses if engine.BATCH > 1 else responses[0]
 
 
 if __name__ == "__main__":

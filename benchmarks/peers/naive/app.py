@@ -1,4 +1,4 @@
-"""How such servers used to be written: everything is loaded again for every request."""
+"""The naive baseline: everything is loaded again for every request."""
 
 from flask import Flask, request
 
