@@ -2,21 +2,36 @@
 
 import json
 import math
-from pathlib import Path
 from typing import Any
 
 import click
 
-from benchmarks import queueing
+from benchmarks import (
+    accuracy,
+    cache,
+    fairness,
+    faults,
+    flat,
+    growth,
+    limit,
+    models,
+    overload,
+    peak,
+    queueing,
+    replicas,
+    worker,
+)
+from benchmarks.peers import run as peers
+from benchmarks.peers.servers import SERVERS
+from inference_app.config import BUNDLED_MODEL
 
-# Each command imports what it measures with, so that `size` needs no more than serving does.
-
-RESULTS = Path(__file__).parent / "results"
+RESULTS = peers.FOLDER
+MODELS = {"resnet-50": models.random_resnet_50, "densenet-121": models.random_densenet_121}
 
 
 @click.group()
 def cli() -> None:
-    """Measure this server; raw figures go to benchmarks/results."""
+    """Measure; each command writes its raw figures to benchmarks/results and prints them."""
 
 
 def _write(name: str, results: dict[str, Any]) -> None:
@@ -27,45 +42,29 @@ def _write(name: str, results: dict[str, Any]) -> None:
 
 @cli.command("worker")
 def measure_worker() -> None:
-    """Measure how soon a worker is ready, and its memory."""
-    from benchmarks import models, worker
-
+    """Measure how soon a worker is ready, and its memory after use."""
     _write("worker", worker.measure(models.random_resnet_50()))
 
 
-model_option = click.option(
-    "--model",
-    type=click.Choice(["resnet-50", "densenet-121"]),
-    default="resnet-50",
-    show_default=True,
-)
-
-
 @cli.command("limit")
-@model_option
+@click.option("--model", type=click.Choice(list(MODELS)), default="resnet-50", show_default=True)
 def measure_limit(model: str) -> None:
     """Measure the stack against the bare engine and decoding."""
-    from benchmarks import limit, models
-
-    results = limit.measure(models.RANDOM[model](), models.source(model))
+    results = limit.measure(MODELS[model](), models.source(model))
     _write(f"limit-{model}", results)
     limit.draw(results, RESULTS / f"limit-{model}.svg")
 
 
 @cli.command("peak")
-@model_option
+@click.option("--model", type=click.Choice(list(MODELS)), default="resnet-50", show_default=True)
 def measure_peak(model: str) -> None:
-    """Measure the engine's share of the CPU's matrix peak."""
-    from benchmarks import models, peak
-
-    _write(f"peak-{model}", peak.measure(models.RANDOM[model]()))
+    """Measure what fraction of this CPU's matrix peak the engine reaches."""
+    _write(f"peak-{model}", peak.measure(MODELS[model]()))
 
 
 @cli.command("growth")
 def measure_growth() -> None:
-    """Measure throughput and memory by workers and megapixels."""
-    from benchmarks import growth, models
-
+    """Measure throughput and memory by workers and by megapixels."""
     results = growth.measure(models.random_resnet_50(), models.source("resnet-50"))
     _write("growth", results)
     growth.draw(results, RESULTS / "growth.svg")
@@ -74,26 +73,20 @@ def measure_growth() -> None:
 @cli.command("flat")
 @click.option("--requests", default=20_000, show_default=True, help="A multiple of 1,000.")
 def measure_flat(requests: int) -> None:
-    """Measure memory, files and threads over many requests."""
-    from benchmarks import flat, models
-
+    """Measure memory, files and threads over many mixed requests."""
     _write("flat", flat.measure(models.random_resnet_50(), requests))
 
 
 @cli.command("faults")
 def measure_faults() -> None:
-    """Measure failures while workers are killed."""
-    from benchmarks import faults, models
-
+    """Measure what clients see while workers are killed."""
     _write("faults", faults.measure(models.random_resnet_50(), models.source("resnet-50")))
 
 
 @cli.command("overload")
 @click.option("--seconds", default=60, show_default=True, help="Duration of each load.")
 def measure_overload(seconds: int) -> None:
-    """Measure the stack at 1, 2 and 10 times its capacity."""
-    from benchmarks import models, overload
-
+    """Measure the stack under one, two and ten times what it can do."""
     model, source = models.random_resnet_50(), models.source("resnet-50")
     _write("overload", overload.measure(model, source, seconds))
 
@@ -102,29 +95,30 @@ def measure_overload(seconds: int) -> None:
 @click.option("--seconds", default=6, show_default=True, help="Duration of each load.")
 @click.option("--only", default="", metavar="TEXT", help="Attacks that have this in their names.")
 def measure_fairness(seconds: int, only: str) -> None:
-    """Measure normal clients beside expensive requests."""
-    from benchmarks import fairness
-    from inference_app.config import BUNDLED_MODEL
-
+    """Measure what normal clients get beside two that send expensive requests."""
     results = fairness.measure(BUNDLED_MODEL, seconds, only)
     if not only:
         _write("fairness", results)
     click.echo(fairness.table(results))
 
 
+@cli.command("hostile")
+def measure_hostile() -> None:
+    """Measure the time and memory of each hostile request of the tests."""
+    from benchmarks import hostile  # with pytest, which `size` does without
+
+    _write("hostile", hostile.measure(models.random_resnet_50()))
+
+
 @cli.command("cache")
 def measure_cache() -> None:
-    """Measure what a cache of compiled networks would save."""
-    from benchmarks import cache, models
-
-    _write("cache", cache.measure([make() for make in models.RANDOM.values()]))
+    """Measure what a cache of compiled networks would save, and cost."""
+    _write("cache", cache.measure([make() for make in MODELS.values()]))
 
 
 @cli.command("replicas")
 def measure_replicas() -> None:
-    """Measure 1 to 4 replicas in Docker, and what `size` predicts."""
-    from benchmarks import replicas
-
+    """Measure one to four replicas in Docker, and how well `size` foretells their latencies."""
     results = replicas.measure()
     _write("replicas", results)
     replicas.draw(results, RESULTS / "replicas.svg")
@@ -143,9 +137,9 @@ def _read(_context: click.Context, _parameter: click.Parameter, pairs: tuple[str
 @click.option("--p99", type=float, required=True, help="Milliseconds that 99 of 100 may take.")
 @click.argument("measured", nargs=-1, required=True, metavar="USERS:OK/S...", callback=_read)
 def size(rate: float, p99: float, measured: dict[int, float]) -> None:
-    """Print how many replicas a load needs, from what one does.
+    """Say how many replicas it takes, from what one does: 1:88 4:137 16:146.
 
-    USERS:OK/S are lines of the load test against one replica: 1:88 4:137 16:146.
+    These are lines of the load test, run against one replica: so many users, so many answers/s.
     """
     works = json.loads((RESULTS / "replicas.json").read_text("utf-8"))["works"]
     one = queueing.Replica(measured, works)
@@ -161,31 +155,17 @@ def size(rate: float, p99: float, measured: dict[int, float]) -> None:
 
 @cli.command("accuracy")
 def measure_accuracy() -> None:
-    """Measure what scaled decoding costs in accuracy."""
-    from benchmarks import accuracy
-
+    """Measure what scaled decoding costs in accuracy, with the bundled model."""
     _write("accuracy", accuracy.measure())
 
 
-def _servers(_context: click.Context, _parameter: click.Parameter, names: tuple[str, ...]) -> Any:
-    """Check the names of servers."""
-    from benchmarks.peers.servers import SERVERS
-
-    known = [server.name for server in SERVERS]
-    if unknown := set(names) - set(known):
-        raise click.BadParameter(f"{' '.join(unknown)}; there are {' '.join(known)}")
-    return names
-
-
 @cli.command("peers")
-@click.option("--only", multiple=True, metavar="NAME", callback=_servers, help="A server; repeat.")
+@click.option("--only", multiple=True, type=click.Choice([server.name for server in SERVERS]))
 @click.option("--clients", default="1,4,16,64", show_default=True, help="Concurrencies, by comma.")
 @click.option("--seconds", default=30, show_default=True, help="Duration of each figure.")
 @click.option("--report", is_flag=True, help="Render the table of what was measured before.")
 def measure_peers(only: tuple[str, ...], clients: str, seconds: int, report: bool) -> None:
-    """Measure side by side with other model servers."""
-    from benchmarks.peers import run as peers
-
+    """Measure side by side with other model servers; writes benchmarks/results/peers.*."""
     if report and not peers.RESULTS.exists():
         raise click.UsageError("nothing was measured yet")
     if not report:

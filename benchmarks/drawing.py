@@ -1,4 +1,4 @@
-"""Charts: the same figures give the same file, so that a diff shows what changed."""
+"""Pictures of figures: the same figures give the same file, so that a diff shows what changed."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -44,6 +44,16 @@ class PreparedModel:
     labels: tuple[Label, ...]
     preprocessing: Preprocessing
 
+    @property
+    def is_bundled(self) -> bool:
+        """Whether this is the bundled demonstration model."""
+        return is_bundled(self.manifest)
+
+
+def is_bundled(manifest: dict[str, Any]) -> bool:
+    """Tell from its manifest whether a model is the bundled one, also where it was copied."""
+    return manifest.get("bundled") is True
+
 
 def read(folder: Path) -> PreparedModel:
     """Read a prepared model and check every file against the manifest.

@@ -1,4 +1,4 @@
-"""Normal clients and attackers against a small server; nothing is measured here."""
+"""What becomes of normal clients beside attackers, against a small server; nothing is measured."""
 
 from benchmarks import fairness
 

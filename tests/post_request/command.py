@@ -6,9 +6,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.conftest import REPO
+from tests.post_request import FOLDER
 
-FOLDER = REPO / "post_request"
 SCRIPT = FOLDER / "post_request.py"
 
 

@@ -1,7 +1,9 @@
 """The page at /docs in a real browser: it renders under its policy, and requests can be sent."""
 
 import json
+import re
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page
@@ -11,6 +13,13 @@ from tests.support.browser import chromium
 from tests.support.server import Server, serving
 
 KEY = "a key of 16 characters"
+# The colour that is behind an element: its own, or that of the first ancestor that has one.
+GROUND = """element => {
+    const colour = each => getComputedStyle(each).backgroundColor;
+    while (colour(element).startsWith("rgba(0, 0, 0, 0") && element.parentElement)
+        element = element.parentElement;
+    return colour(element).startsWith("rgba(0, 0, 0, 0") ? "rgb(255, 255, 255)" : colour(element);
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +91,7 @@ def test_a_picture_can_be_sent_from_the_page(page: Page, kind: str) -> None:
     block = operation(page, "predict")
     block.locator("select.content-type").first.select_option(kind)
     block.locator("input[type=file]").first.set_input_files(ESPRESSO)
+    assert block.get_by_placeholder("top_k").input_value() == "5"
     block.get_by_placeholder("top_k").fill("2")
     status, body = execute(block)
     assert status == "200"
@@ -92,6 +102,30 @@ def test_a_picture_can_be_sent_from_the_page(page: Page, kind: str) -> None:
 
 def test_what_needs_no_picture_can_be_asked_for(page: Page) -> None:
     assert execute(operation(page, "livez")) == ("200", '{\n  "status": "alive"\n}')
+
+
+def test_there_is_a_way_back(browser: Browser, server: Server) -> None:
+    page = browser.new_page()
+    page.goto(f"{server.url}/docs")
+    page.get_by_role("link", name="← Image classification").click()
+    page.wait_for_url(f"{server.url}/")
+    page.get_by_role("link", name="API").click()
+    page.locator(".opblock").first.wait_for()
+    page.close()
+
+
+@pytest.mark.parametrize(("scheme", "is_dark"), [("dark", True), ("light", False)])
+def test_it_is_dark_in_the_dark(
+    browser: Browser, server: Server, scheme: Literal["dark", "light"], is_dark: bool
+) -> None:
+    page = browser.new_page(color_scheme=scheme)
+    page.goto(f"{server.url}/docs")
+    page.locator(".opblock").first.wait_for()
+    block = operation(page, "predict")
+    for element in (page.locator("body"), block, block.locator("input[type=file]").first):
+        ground = element.evaluate(GROUND)
+        assert (sum(map(int, re.findall(r"\d+", ground)[:3])) < 200) == is_dark, ground
+    page.close()
 
 
 def test_a_policy_that_is_violated_would_be_seen(browser: Browser, server: Server) -> None:

@@ -2,10 +2,10 @@
 
 from fastapi import FastAPI, UploadFile
 
-from benchmarks.peers import engine
+from benchmarks.peers import engines
 
 app = FastAPI()
-model = engine.load()
+model = engines.load()
 
 
 @app.post("/predict")

@@ -2,10 +2,10 @@
 
 from flask import Flask, request
 
-from benchmarks.peers import engine
+from benchmarks.peers import engines
 
 app = Flask(__name__)
-model = engine.load()
+model = engines.load()
 
 
 @app.post("/predict")

@@ -1,6 +1,6 @@
 // The model's name, and the list of what it can name.
 
-import { ask } from "./server.js";
+import { labels } from "./server.js";
 
 const model = document.getElementById("model");
 const list = document.getElementById("labels");
@@ -10,8 +10,7 @@ const classes = document.getElementById("classes");
 
 /** Show the model; while it loads, wait. Rejects with Refused. */
 export async function showClasses() {
-  const busy = (error) => { model.textContent = error.message; };
-  const { body } = await ask("labels", { tries: Infinity, busy });
+  const body = await labels((error) => { model.textContent = error.message; });
   const count = body.labels.length.toLocaleString("en");
   model.textContent = `${body.model} · ${count} classes`;
   classes.hidden = false;

@@ -1,68 +1,69 @@
-// Asks the server, and waits as it says where it is busy.
-
-const TRIES = 5;
-const PATIENCE = 30; // seconds to wait without being asked to
+// Asks the server, and tells what kept it from answering.
 
 let key = ""; // in memory alone: a password manager may keep it
 
 export const useKey = (text) => { key = text; };
 export const hasKey = () => key !== "";
 
-/** Why there is no answer: a message for people, the status (0: none came), and when to come back. */
+/** Why there is no answer: a message for people, the status (0: none came), and when to retry, in seconds. */
 export class Refused extends Error {
-  constructor(message, status = 0, retryAfter = NaN) {
+  constructor(message, status, retryAfter = NaN) {
     super(message);
     Object.assign(this, { status, retryAfter });
   }
 
-  /** Whether the same request may be answered another time. */
+  /** Whether to wait and send the same again. */
+  get isBusy() {
+    return [0, 429, 502, 503].includes(this.status) && this.retryAfter >= 0;
+  }
+
+  /** Whether the same request may succeed another time. */
   get mayPass() {
-    return this.status < 400 || this.status >= 500 || [401, 408, 429].includes(this.status);
+    return this.status < 400 || this.status >= 500 || [408, 429].includes(this.status);
   }
 }
 
-/** Classify a picture; returns predictions, the likeliest first, and stages: [name, ms] pairs. */
-export async function predict(file, options) {
+/** Classify a picture; returns model, predictions, most likely first, and stages: [name, ms] pairs. */
+export async function predict(file, signal) {
   const form = new FormData();
   form.append("image", file, file.name);
-  const { body, headers, ms } = await ask("predict?top_k=5", { method: "POST", body: form, ...options });
-  return { predictions: body.predictions, stages: stages(headers.get("Server-Timing") ?? "", ms) };
+  const { body, headers, ms } = await ask("predict?top_k=5", { method: "POST", body: form, signal });
+  return {
+    model: headers.get("X-Model"),
+    predictions: body.predictions,
+    stages: stages(headers.get("Server-Timing") ?? "", ms),
+  };
 }
 
-/** Fetch JSON. `busy` hears of each Refused that is waited out; rejects with Refused, or when aborted. */
-export async function ask(path, { tries = TRIES, busy = () => {}, ...options } = {}) {
+/** Fetch the model's name and labels. While the server is busy, `busy` gets each Refused, and it retries. */
+export async function labels(busy) {
   for (;;) {
     try {
-      return await once(path, options);
+      return (await ask("labels")).body;
     } catch (error) {
-      if (!(error.retryAfter <= PATIENCE) || --tries < 1) throw error;
+      if (!error.isBusy) throw error;
       busy(error);
-      await sleep(error.retryAfter, options.signal);
+      await new Promise((resolve) => { setTimeout(resolve, 1000 * error.retryAfter); });
     }
   }
 }
 
-async function once(path, options) {
+/** Fetch JSON; rejects with Refused, or with the signal's reason when aborted. */
+async function ask(path, options = {}) {
   const start = performance.now();
   const headers = key ? { Authorization: `Bearer ${key}` } : {};
-  const answer = await fetch(path, { headers, ...options }).catch((error) => {
+  const response = await fetch(path, { headers, ...options }).catch((error) => {
     if (options.signal?.aborted) throw error;
-    throw new Refused("The server cannot be reached. Check the connection, then try again.");
+    throw new Refused("The server cannot be reached.", 0, 1);
   });
-  const body = await answer.json().catch(() => null);
+  const body = await response.json().catch(() => null);
   const ms = performance.now() - start;
-  if (answer.ok && body) return { body, ms, headers: answer.headers };
-  const message = answer.status === 401
+  options.signal?.throwIfAborted();
+  if (response.ok && body) return { body, ms, headers: response.headers };
+  const message = response.status === 401
     ? "This server wants an API key. Enter it at the top of the page."
-    : body?.error?.message ?? `The server's answer cannot be read (status ${answer.status}).`;
-  throw new Refused(message, answer.status, parseFloat(answer.headers.get("Retry-After")));
-}
-
-function sleep(seconds, signal) {
-  return new Promise((resolve, reject) => {
-    setTimeout(resolve, seconds * 1000);
-    signal?.addEventListener("abort", () => reject(signal.reason));
-  });
+    : body?.error?.message ?? `The server's response cannot be read (status ${response.status}).`;
+  throw new Refused(message, response.status, parseFloat(response.headers.get("Retry-After")));
 }
 
 /** Read Server-Timing's milliseconds, and add what no stage accounts for, up to the round trip. */

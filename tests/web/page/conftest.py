@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 from werkzeug.serving import make_server
 
 from inference_app.app import create_app
@@ -84,14 +84,46 @@ def not_ready(settings: Settings) -> Iterator[tuple[Flask, str]]:
         yield app, url
 
 
-def cards(page: Page) -> Locator:
-    """Return the cards, the newest first."""
-    return page.locator(".card")
+@pytest.fixture
+def halted(app: Flask) -> threading.Event:
+    """Let an app classify only once this is set."""
+    event = threading.Event()
+    predict = app.view_functions["routes.predict"]
+
+    def wait() -> Any:
+        event.wait(30)
+        return predict()
+
+    app.view_functions["routes.predict"] = wait
+    return event
+
+
+def detail(page: Page) -> Locator:
+    """Return the picture that is shown at large."""
+    return page.locator("#latest .detail")
+
+
+def winner(page: Page) -> Locator:
+    """Return the name of its most likely class."""
+    return detail(page).locator("h3 .name")
+
+
+def tiles(page: Page) -> Locator:
+    """Return all pictures on the page, the newest first; the one at large is hidden among them."""
+    return page.locator(".tile")
 
 
 def choose(page: Page, *pictures: Path | dict[str, Any]) -> None:
     """Choose files, as the button lets one do."""
-    page.get_by_label("Choose pictures").set_input_files(list(pictures))  # type: ignore[arg-type]
+    files: list[Any] = list(pictures)
+    if any(isinstance(each, dict) for each in files):  # Playwright takes the one kind or the other
+        files = [picture(e.name, e.read_bytes()) if isinstance(e, Path) else e for e in files]
+    page.get_by_label("Choose pictures").set_input_files(files)
+
+
+def expect_progress(page: Page, text: str, timeout: float = 30_000) -> None:
+    """Wait until the page counts this."""
+    expect(page.locator("#progress")).to_have_text(text, timeout=timeout)
 
 
 def picture(name: str, content: bytes) -> dict[str, Any]:

@@ -1,10 +1,9 @@
-"""Every way in which a picture gets onto the page, and what is then said of it."""
+"""Every way in which a picture gets onto the page, and what the page shows of it."""
 
 import base64
 import re
 import shlex
 import subprocess
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,13 +14,23 @@ from playwright.sync_api import JSHandle, Locator, Page, expect
 from inference_app.app import create_app
 from inference_app.config import Settings
 from inference_app.model.classifier import Classifier
-from tests.conftest import ESPRESSO, SAMPLES, encode, gradient
+from tests.conftest import ESPRESSO, SAMPLES, encode
 from tests.support.browser import ELSEWHERE
 from tests.support.server import Server
-from tests.web.page.conftest import Visit, cards, choose, picture, running
+from tests.web.page.conftest import (
+    Visit,
+    choose,
+    detail,
+    expect_progress,
+    picture,
+    running,
+    tiles,
+    winner,
+)
 
 ORANGE = SAMPLES / "orange.jpg"
 STAGES = ["read", "queue", "decode", "infer", "other", "network"]
+HOW = "Time and command line"
 
 # Puts files into what a browser hands over when something is dropped or pasted.
 TRANSFER = """files => {
@@ -30,11 +39,7 @@ TRANSFER = """files => {
         transfer.items.add(new File([Uint8Array.from(atob(text), c => c.charCodeAt(0))], name));
     return transfer;
 }"""
-
-
-def labels(card: Locator) -> Sequence[str]:
-    """Return the labels on a card, the likeliest first."""
-    return card.locator(".ranking span:first-child").all_text_contents()
+SHARE = "row => parseFloat(getComputedStyle(row, '::after').backgroundSize)"
 
 
 def transfer(page: Page, *paths: Path) -> JSHandle:
@@ -43,65 +48,64 @@ def transfer(page: Page, *paths: Path) -> JSHandle:
     return page.evaluate_handle(TRANSFER, files)
 
 
-def test_a_chosen_picture_is_shown_with_its_five_likeliest_classes(visit: Visit) -> None:
+def curl_line(page: Page) -> str:
+    """Return the command line for the picture at large."""
+    detail(page).get_by_text(HOW).click()
+    return detail(page).locator("code").inner_text()
+
+
+def test_a_chosen_picture_is_shown_with_its_five_most_likely_classes(visit: Visit) -> None:
     page = visit()
-    choose(page, ESPRESSO)
-    card = cards(page)
-    expect(card.locator("h3")).to_have_text("espresso.jpg")
-    expect(card.locator(".ranking li").first).to_have_text(re.compile(r"^espresso\d\d\.\d %$"))
-    assert len(labels(card)) == 5
-    width = card.get_by_alt_text("Preview of espresso.jpg").evaluate("img => img.naturalWidth")
+    with page.expect_response("**/predict?top_k=5") as response:
+        choose(page, ESPRESSO)
+    expected = response.value.json()["predictions"]
+    expect(winner(page)).to_have_text("espresso")
+    texts = detail(page).locator(".score, .ranking span:last-child").all_text_contents()
+    assert texts == [f"{100 * each['score']:.1f} %" for each in expected]
+    names = detail(page).locator(".ranking span:first-child").all_text_contents()
+    assert names == [each["label"].replace(", ", "", 1) for each in expected[1:]]
+    bars = [bar.evaluate(SHARE) for bar in detail(page).locator(".bar").all()]
+    assert bars == pytest.approx([100 * each["score"] for each in expected], abs=0.1)
+    expect(detail(page).locator("figcaption")).to_have_text("espresso.jpg")
+    width = page.get_by_alt_text("Preview of espresso.jpg").evaluate("img => img.naturalWidth")
     assert width == 640
 
 
-def test_scores_are_those_that_the_server_gives_and_bars_are_as_long(visit: Visit) -> None:
+def test_the_first_name_of_a_class_is_large_and_the_others_are_below(visit: Visit) -> None:
     page = visit()
-    with page.expect_response("**/predict?top_k=5") as answered:
-        choose(page, ESPRESSO)
-    wanted = [each["score"] for each in answered.value.json()["predictions"]]
-    expect(cards(page)).to_have_attribute("data-state", "answered")
-    texts = cards(page).locator(".ranking span:last-child").all_text_contents()
-    assert texts == [f"{100 * score:.1f} %" for score in wanted]
-    bars = (
-        cards(page)
-        .locator(".ranking li")
-        .evaluate_all(
-            "rows => rows.map(row => parseFloat(getComputedStyle(row, '::after').backgroundSize))"
-        )
-    )
-    assert bars == pytest.approx([100 * score for score in wanted], abs=0.1)
+    choose(page, SAMPLES / "beacon.jpg")
+    expect(winner(page)).to_have_text("beacon")
+    expect(detail(page).locator(".others")).to_have_text("lighthouse, beacon light, pharos")
 
 
-def test_the_time_is_told_by_stage(visit: Visit) -> None:
+def test_time_is_hidden_until_asked_for(visit: Visit) -> None:
     page = visit()
     choose(page, ESPRESSO)
-    cards(page).get_by_text("Answered in").click()
-    assert cards(page).locator("dt").all_text_contents() == STAGES
-    times = [
-        float(text.removesuffix(" ms")) for text in cards(page).locator("dd").all_text_contents()
-    ]
-    total = float(cards(page).locator(".time").inner_text().split()[2])
-    assert sum(times) == pytest.approx(total, abs=1)
-    assert min(times[2:4]) > 0
+    expect(winner(page)).to_have_text("espresso")
+    expect(page.get_by_text(re.compile(r"\d ms"))).to_have_count(len(STAGES))
+    assert not any(each.is_visible() for each in page.get_by_text(re.compile(r"\d ms")).all())
+    detail(page).get_by_text(HOW).click()
+    assert detail(page).locator("dt").all_text_contents() == STAGES
+    times = [text.removesuffix(" ms") for text in detail(page).locator("dd").all_text_contents()]
+    assert min(map(float, times[2:4])) > 0
 
 
 @pytest.mark.parametrize("name", ["espresso.jpg", 'a "b"; it\'s $HOME, \\ é.jpg'])
 def test_the_curl_line_does_the_same(visit: Visit, name: str, tmp_path: Path) -> None:
     page = visit()
     choose(page, picture(name, ESPRESSO.read_bytes()))
-    cards(page).get_by_text("Answered in").click()
-    line = cards(page).locator("code").inner_text()
+    line = curl_line(page)
     (tmp_path / name).write_bytes(ESPRESSO.read_bytes())
     run = subprocess.run(["sh", "-c", line], cwd=tmp_path, capture_output=True, check=True)
-    assert f'"label":"{labels(cards(page))[4]}"' in run.stdout.decode()
+    assert '"label":"espresso"' in run.stdout.decode()
 
 
 def test_the_curl_line_can_be_copied_without_https(visit: Visit, server: Server) -> None:
     page = visit(server.url.replace("127.0.0.1", ELSEWHERE))
     choose(page, ESPRESSO)
-    cards(page).get_by_text("Answered in").click()
-    cards(page).get_by_role("button", name="Copy").click()
-    expect(cards(page).get_by_role("button", name="Copied")).to_be_visible()
+    detail(page).get_by_text(HOW).click()
+    detail(page).get_by_role("button", name="Copy").click()
+    expect(detail(page).get_by_role("button", name="Copied")).to_be_visible()
     page.get_by_text("All 200 classes").click()
     page.get_by_role("searchbox").focus()
     page.keyboard.press("Control+V")
@@ -116,8 +120,8 @@ def test_pictures_can_be_dropped_anywhere(visit: Visit) -> None:
     expect(page.locator("body")).to_have_class("dragging")
     page.dispatch_event("h1", "drop", data)
     expect(page.locator("body")).not_to_have_class("dragging")
-    expect(page.locator("#progress")).to_have_text("2 of 2 answered")
-    assert [labels(card)[0] for card in cards(page).all()] == ["espresso", "orange"]
+    expect_progress(page, "2 of 2 classified")
+    assert tiles(page).locator(".name").all_text_contents() == ["espresso", "orange"]
 
 
 def test_text_can_still_be_dropped_into_a_field(visit: Visit) -> None:
@@ -141,67 +145,27 @@ def test_a_picture_can_be_pasted(visit: Visit, server: Server) -> None:
         base64.b64encode((SAMPLES / "computer_keyboard.png").read_bytes()).decode(),
     )
     page.keyboard.press("Control+V")
-    expect(cards(page).locator(".ranking li").first).to_contain_text("computer keyboard")
-    expect(cards(page).locator("h3")).to_have_text("image.png")
+    expect(winner(page)).to_have_text("computer keyboard")
+    expect(detail(page).locator("figcaption")).to_have_text("image.png")
 
 
 @pytest.mark.parametrize(
-    "name", ["lighthouse", "keyboard", "espresso", "flag", "jellyfish", "oranges"]
+    ("name", "label"),
+    [
+        ("lighthouse", "beacon"),
+        ("keyboard", "computer keyboard"),
+        ("espresso", "espresso"),
+        ("flag", "flagpole"),
+        ("jellyfish", "jellyfish"),
+        ("oranges", "orange"),
+    ],
 )
-def test_a_sample_is_a_click_away(visit: Visit, name: str) -> None:
+def test_a_sample_is_a_click_away(visit: Visit, name: str, label: str) -> None:
     page = visit()
     page.get_by_role("button", name=f"Sample: {name}").click()
-    expect(cards(page).locator(".ranking li").first).to_contain_text(name.removesuffix("s"))
-    cards(page).get_by_text("Answered in").click()
-    line = cards(page).locator("code").inner_text()
-    run = subprocess.run(["sh", "-c", line], capture_output=True, check=True)
-    assert f'"label":"{labels(cards(page))[0]}"' in run.stdout.decode()
-
-
-def test_many_pictures_are_sent_four_at_a_time_and_answered_each(visit: Visit) -> None:
-    page = visit()
-    # Counted inside the page, so that none is missed: how many are on their way at a time.
-    page.evaluate(
-        """() => {
-            const ask = window.fetch;
-            window.open_now = window.open_most = 0;
-            window.fetch = async (...all) => {
-                window.open_most = Math.max(window.open_most, ++window.open_now);
-                return ask(...all).finally(() => { window.open_now -= 1; });
-            };
-        }"""
-    )
-    pictures = [picture(f"{n}.png", encode(gradient(64 + n, 64))) for n in range(40)]
-    choose(page, *pictures)
-    expect(page.locator("#progress")).to_have_text("40 of 40 answered", timeout=30_000)
-    assert cards(page).locator("h3").all_text_contents() == [f"{n}.png" for n in range(40)]
-    assert all(len(labels(card)) == 5 for card in cards(page).all())
-    assert page.evaluate("window.open_most") == 4
-
-
-def test_the_newest_come_first_and_can_be_cleared(visit: Visit) -> None:
-    page = visit()
-    choose(page, ESPRESSO)
-    expect(page.locator("#progress")).to_have_text("1 of 1 answered")
-    choose(page, ORANGE)
-    expect(page.locator("#progress")).to_have_text("2 of 2 answered")
-    assert cards(page).locator("h3").all_text_contents() == ["orange.jpg", "espresso.jpg"]
-    page.get_by_role("button", name="Clear").click()
-    expect(page.locator("#results")).to_be_hidden()
-    choose(page, ESPRESSO)
-    expect(page.locator("#progress")).to_have_text("1 of 1 answered")
-
-
-def test_clearing_stops_the_work(visit: Visit, tmp_path: Path) -> None:
-    page = visit()
-    large = tmp_path / "large.png"
-    large.write_bytes(encode(gradient(2000, 1500)))
-    choose(page, *[large] * 40)
-    with page.expect_event("requestfailed"):
-        page.get_by_role("button", name="Clear").click()
-    choose(page, ESPRESSO)
-    expect(page.locator("#progress")).to_have_text("1 of 1 answered")
-    expect(cards(page)).to_have_count(1)
+    expect(winner(page)).to_have_text(label)
+    run = subprocess.run(["sh", "-c", curl_line(page)], capture_output=True, check=True)
+    assert f'"label":"{label}' in run.stdout.decode()
 
 
 def test_a_picture_that_the_browser_cannot_show_is_still_classified(
@@ -211,18 +175,31 @@ def test_a_picture_that_the_browser_cannot_show_is_still_classified(
     with running(create_app(settings, Classifier.load(settings))) as url:
         page = visit(url)
         choose(page, picture("espresso.tiff", encode(Image.open(ESPRESSO), "TIFF")))
-        expect(cards(page).locator(".ranking li").first).to_contain_text("espresso")
-        expect(cards(page).get_by_text("Your browser cannot show this picture.")).to_be_visible()
+        expect(winner(page)).to_have_text("espresso")
+        expect(detail(page).get_by_text("Your browser cannot show this picture.")).to_be_visible()
 
 
-def test_results_are_told_to_who_cannot_see_them(visit: Visit) -> None:
+def test_the_file_chooser_offers_what_the_server_accepts(visit: Visit, settings: Settings) -> None:
+    formats = ("JPEG", "WEBP", "TIFF")
+    mine = replace(settings, picture_formats=formats, max_upload_mb=7, max_megapixels=9)
+    with running(create_app(mine)) as url:
+        page = visit(url)
+        limits = "JPEG, WebP, TIFF; up to 7 MB and 9 megapixels each"
+        expect(page.locator("#zone")).to_contain_text(limits)
+        for name in ("Choose pictures", "Take a photo"):
+            field = page.get_by_label(name)
+            expect(field).to_have_attribute("accept", "image/jpeg,image/webp,image/tiff")
+        expect(page.get_by_label("Choose pictures")).to_have_accessible_description(limits)
+
+
+def test_results_are_announced_to_screen_readers(visit: Visit) -> None:
     page = visit()
     said = page.locator("#said")
     expect(said).to_have_attribute("role", "status")
     choose(page, ESPRESSO)
     expect(said).to_have_text(re.compile(r"^espresso\.jpg: espresso, \d\d\.\d %$"))
     choose(page, ESPRESSO, ORANGE)
-    expect(said).to_have_text("3 of 3 answered")
+    expect(said).to_have_text("3 of 3 classified")
 
 
 def test_classes_can_be_searched(visit: Visit) -> None:
@@ -243,34 +220,43 @@ def test_everything_can_be_done_with_the_keyboard(visit: Visit) -> None:
     page = visit()
     expect(page.locator("#model")).to_contain_text("classes")
     page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="API")).to_be_focused()
+    page.keyboard.press("Tab")
     expect(page.get_by_label("Choose pictures")).to_be_focused()
     expect(page.locator("#zone")).to_have_css("outline-style", "solid")
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Enter")
     chooser.value.set_files(ESPRESSO)
-    expect(page.locator("#progress")).to_have_text("1 of 1 answered")
+    expect(winner(page)).to_have_text("espresso")
+    press_until(page, "Tab", detail(page).locator("summary"))
+    page.keyboard.press("Enter")
+    press_until(page, "Tab", detail(page).get_by_role("button", name="Copy"))
+    page.keyboard.press("Enter")
+    expect(detail(page).get_by_role("button", name="Copied")).to_be_focused()
     press_until(page, "Tab", page.get_by_role("button", name="Sample: flag"))
     page.keyboard.press("Enter")
-    expect(page.locator("#progress")).to_have_text("2 of 2 answered")
-    press_until(page, "Tab", cards(page).first.locator("summary"))
-    page.keyboard.press("Enter")
-    press_until(page, "Tab", cards(page).first.get_by_role("button", name="Copy"))
-    page.keyboard.press("Enter")
-    expect(cards(page).first.get_by_role("button", name="Copied")).to_be_focused()
+    expect(winner(page)).to_have_text("flagpole")
     press_until(page, "Tab", page.get_by_text("All 200 classes"))
     page.keyboard.press("Enter")
     press_until(page, "Tab", page.get_by_label("Search"))
     page.keyboard.type("goldfish")
     expect(page.locator("#labels li:visible")).to_have_count(1)
+    press_until(page, "Shift+Tab", tiles(page).last.locator(".open"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(tiles(page).last.locator(".open")).to_be_focused()
     press_until(page, "Shift+Tab", page.get_by_role("button", name="Clear"))
     page.keyboard.press("Enter")
-    expect(page.get_by_label("Choose pictures")).to_be_focused()
+    expect(page.get_by_role("button", name="Undo")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect_progress(page, "2 of 2 classified")
 
 
-def press_until(page: Page, key: str, wanted: Locator) -> None:
+def press_until(page: Page, key: str, target: Locator) -> None:
     """Press a key until something has the focus; fail if it never gets it."""
     for _ in range(40):
         page.keyboard.press(key)
-        if wanted.evaluate("element => element === document.activeElement"):
+        if target.evaluate("element => element === document.activeElement"):
             return
-    raise AssertionError(f"{key} does not get to {wanted}")
+    raise AssertionError(f"{key} does not get to {target}")
