@@ -1,4 +1,4 @@
-"""The command line: `python -m inference_app serve`, `predict`, `prepare` or `doctor`."""
+"""The command line: `inference-app serve`, `predict`, `prepare` or `doctor`."""
 
 import json
 import os
@@ -7,10 +7,10 @@ import sys
 import tempfile
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
+from inference_app import predict
 from inference_app.config import Settings
 from inference_app.doctor import checks
 from inference_app.errors import RequestError, UserError
@@ -19,9 +19,9 @@ from inference_app.model.classifier import Classifier
 from inference_app.pool import shared_memory
 from inference_app.prepare import MissingPackagesError, is_prepared, prepare_model
 from inference_app.telemetry import tracing
+from inference_app.telemetry.logs import printable
 from inference_app.timing import Timing
 from inference_app.version import __version__
-from inference_app.web import responses
 from inference_app.web.api_keys import ApiKeys
 
 # Of glibc's allocator, see mallopt(3): pictures leave no holes behind, and what is large goes back
@@ -57,28 +57,27 @@ def serve() -> None:
     os.execve(sys.executable, command, environ)  # noqa: S606
 
 
-@cli.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--top-k", type=click.IntRange(min=1), help="Show the K likeliest classes.")
-@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each file.")
-def predict(files: tuple[Path, ...], top_k: int | None, as_json: bool) -> None:
-    """Classify picture FILES without a server."""
+@cli.command("predict")
+@click.argument("files", nargs=-1, required=True)
+@click.option("--top-k", type=click.IntRange(min=1), help="Show the K most likely classes.")
+@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each picture.")
+def classify(files: tuple[str, ...], top_k: int | None, as_json: bool) -> None:
+    """Classify pictures without a server.
+
+    FILES are files, folders, patterns, or - for stdin. The status is 1 if a picture failed.
+    """
     settings = Settings.from_environment()
     classifier = Classifier.load(settings)
+    formatter = predict.formatter(as_json, sys.stdout.isatty())
     failed = False
-    for file in files:
+    for file in predict.find(files, predict.suffixes(settings.picture_formats)):
         try:
-            ranking = classifier.classify(file.read_bytes(), top_k or 1, Timing())
+            ranking = classifier.classify(predict.read(file), top_k or 1, Timing())
+            click.echo(formatter(file, ranking, top_k))
         except (OSError, RequestError) as error:
             failed = True
-            click.echo(f"error: {file}: {getattr(error, 'strerror', None) or error}", err=True)
-            continue
-        answer: dict[str, Any] = responses.response(ranking[0])
-        if top_k:
-            answer["predictions"] = [each.to_json() for each in ranking]
-        if as_json:
-            answer = {"file": str(file), **answer}
-        click.echo(json.dumps(answer, ensure_ascii=False) if as_json else answer)
+            why = getattr(error, "strerror", None) or error
+            click.echo(printable(f"error: {file}: {why}"), err=True)
     sys.exit(failed)
 
 

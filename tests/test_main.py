@@ -1,10 +1,13 @@
 """The command line, run as a user runs it."""
 
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -16,14 +19,20 @@ ORANGE = SAMPLES / "orange.jpg"
 
 
 def run(
-    *arguments: str | Path, folder: Path | None = None, settings: dict[str, str] | None = None
+    *arguments: str | Path,
+    folder: Path | None = None,
+    settings: dict[str, str] | None = None,
+    stdin: IO[bytes] | None = None,
+    stdout: int = subprocess.PIPE,
 ) -> subprocess.CompletedProcess[str]:
     """Run `python -m inference_app` with just these settings."""
     return subprocess.run(
         [sys.executable, "-m", "inference_app", *map(str, arguments)],
         env=environment(**(settings or {})),
         cwd=folder,
-        capture_output=True,
+        stdin=stdin or subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
         text=True,
         timeout=60,
         check=False,
@@ -53,7 +62,7 @@ def test_predict_prints_json() -> None:
     ]
 
 
-def test_predict_prints_the_likeliest_classes() -> None:
+def test_predict_prints_the_most_likely_classes() -> None:
     done = run("predict", "--json", "--top-k", "3", ESPRESSO)
     answer = json.loads(done.stdout)
     assert answer["body"] == '"espresso"'
@@ -65,13 +74,15 @@ def test_predict_goes_on_after_what_it_cannot_classify(tmp_path: Path) -> None:
     damaged, text = tmp_path / "damaged.jpg", tmp_path / "text.jpg"
     damaged.write_bytes(ESPRESSO.read_bytes()[:3000])
     text.write_text("text")
-    done = run("predict", damaged, tmp_path / "missing.jpg", ESPRESSO, tmp_path, text, ORANGE)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    done = run("predict", damaged, tmp_path / "missing.jpg", ESPRESSO, empty, text, ORANGE)
     assert done.returncode == 1
     assert [line.split("'")[-2] for line in done.stdout.splitlines()] == ['"espresso"', '"orange"']
     first, second, third, fourth = done.stderr.splitlines()
     assert first.startswith(f"error: {damaged}: The picture is damaged")
     assert second == f"error: {tmp_path}/missing.jpg: No such file or directory"
-    assert third == f"error: {tmp_path}: Is a directory"
+    assert third == f"error: {empty}: No picture in this folder"
     assert fourth.startswith(f"error: {text}: This is not a picture")
 
 
@@ -79,6 +90,38 @@ def test_predict_runs_from_any_folder(tmp_path: Path) -> None:
     shutil.copy(ESPRESSO, tmp_path / "my picture.jpg")
     done = run("predict", "my picture.jpg", folder=tmp_path)
     assert (done.returncode, done.stdout) == (0, """{'statusCode': 200, 'body': '"espresso"'}\n""")
+
+
+def test_predict_takes_folders_patterns_and_stdin(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    for name in ("b.jpg", "below/a.JPG", ".hidden.jpg", "notes.txt"):
+        shutil.copy(ESPRESSO, tmp_path / name)
+    with ESPRESSO.open("rb") as stdin:
+        done = run("predict", "--json", tmp_path, tmp_path / "*" / "a.*", "-", stdin=stdin)
+    assert (done.returncode, done.stderr) == (0, "")
+    files = [json.loads(line)["file"] for line in done.stdout.splitlines()]
+    assert files == [f"{tmp_path}/b.jpg", f"{tmp_path}/below/a.JPG", f"{tmp_path}/below/a.JPG", "-"]
+
+
+def test_predict_prints_a_line_for_people_on_a_terminal(tmp_path: Path) -> None:
+    shutil.copy(ESPRESSO, tmp_path / "a\x1b[2J.jpg")
+    ours, theirs = os.openpty()
+    run("predict", "--top-k", "2", tmp_path, stdout=theirs)
+    first, second, _ = os.read(ours, 4096).decode().split("\r\n")
+    os.close(ours)
+    os.close(theirs)
+    name = f"{tmp_path}/a\\u001b[2J.jpg"
+    assert re.fullmatch(re.escape(name) + r"  espresso  \d+\.\d %", first)
+    assert re.fullmatch(" " * len(name) + r"  \w[\w ]+  \d+\.\d %", second)
+
+
+def test_predict_prints_no_control_characters(tmp_path: Path) -> None:
+    name = tmp_path / "a\x1b[2J\u202e.jpg"
+    shutil.copy(ESPRESSO, name)
+    done = run("predict", "--json", name, tmp_path / "b\x1b[2J.jpg")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["file"] == str(name)
+    assert all(line.isprintable() for line in (done.stdout + done.stderr).splitlines())
 
 
 @pytest.mark.parametrize("command", [["serve"], ["predict", ESPRESSO]], ids=["serve", "predict"])

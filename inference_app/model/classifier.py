@@ -28,9 +28,14 @@ class Prediction:
     score: float
 
     @property
+    def name(self) -> str:
+        """The first name of the label."""
+        return self.label.split(",")[0].strip()
+
+    @property
     def class_name(self) -> str:
-        """The first name of the label, with underscores, as in ImageNet's class index file."""
-        return self.label.split(",")[0].strip().replace(" ", "_")
+        """The name with underscores, as in ImageNet's class index file."""
+        return self.name.replace(" ", "_")
 
     def to_json(self) -> dict[str, Any]:
         """Return the prediction as clients see it."""

@@ -71,7 +71,7 @@ def classify_upload() -> tuple[Upload, Results]:
             classifier.classify(data, top_k, context.timing, deadline) for data in upload.pictures
         ]
     if len(results) == 1:
-        context.label = results[0][0].label.split(",")[0]
+        context.label = results[0][0].name
     return upload, results
 
 
