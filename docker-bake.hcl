@@ -63,6 +63,7 @@ target "app" {
   matrix     = { model = MODELS }
   inherits   = ["published"]
   dockerfile = "inference_app/Dockerfile"
+  target     = "app"
   args       = { MODEL_ID = model.id, HF_ENDPOINT = HF_ENDPOINT }
   tags = [
     for tag in concat(

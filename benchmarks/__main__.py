@@ -2,36 +2,21 @@
 
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import click
 
-from benchmarks import (
-    accuracy,
-    cache,
-    fairness,
-    faults,
-    flat,
-    growth,
-    limit,
-    models,
-    overload,
-    peak,
-    queueing,
-    replicas,
-    worker,
-)
-from benchmarks.peers import run as peers
-from benchmarks.peers.servers import SERVERS
-from inference_app.config import BUNDLED_MODEL
+from benchmarks import queueing
 
-RESULTS = peers.FOLDER
-MODELS = {"resnet-50": models.random_resnet_50, "densenet-121": models.random_densenet_121}
+# Each command imports what it measures with, so that `size` needs no more than serving does.
+
+RESULTS = Path(__file__).parent / "results"
 
 
 @click.group()
 def cli() -> None:
-    """Measure; each command writes its raw figures to benchmarks/results and prints them."""
+    """Measure this server; raw figures go to benchmarks/results."""
 
 
 def _write(name: str, results: dict[str, Any]) -> None:
@@ -42,29 +27,45 @@ def _write(name: str, results: dict[str, Any]) -> None:
 
 @cli.command("worker")
 def measure_worker() -> None:
-    """Measure how soon a worker is ready, and its memory after use."""
+    """Measure how soon a worker is ready, and its memory."""
+    from benchmarks import models, worker
+
     _write("worker", worker.measure(models.random_resnet_50()))
 
 
+model_option = click.option(
+    "--model",
+    type=click.Choice(["resnet-50", "densenet-121"]),
+    default="resnet-50",
+    show_default=True,
+)
+
+
 @cli.command("limit")
-@click.option("--model", type=click.Choice(list(MODELS)), default="resnet-50", show_default=True)
+@model_option
 def measure_limit(model: str) -> None:
     """Measure the stack against the bare engine and decoding."""
-    results = limit.measure(MODELS[model](), models.source(model))
+    from benchmarks import limit, models
+
+    results = limit.measure(models.RANDOM[model](), models.source(model))
     _write(f"limit-{model}", results)
     limit.draw(results, RESULTS / f"limit-{model}.svg")
 
 
 @cli.command("peak")
-@click.option("--model", type=click.Choice(list(MODELS)), default="resnet-50", show_default=True)
+@model_option
 def measure_peak(model: str) -> None:
-    """Measure what fraction of this CPU's matrix peak the engine reaches."""
-    _write(f"peak-{model}", peak.measure(MODELS[model]()))
+    """Measure the engine's share of the CPU's matrix peak."""
+    from benchmarks import models, peak
+
+    _write(f"peak-{model}", peak.measure(models.RANDOM[model]()))
 
 
 @cli.command("growth")
 def measure_growth() -> None:
-    """Measure throughput and memory by workers and by megapixels."""
+    """Measure throughput and memory by workers and megapixels."""
+    from benchmarks import growth, models
+
     results = growth.measure(models.random_resnet_50(), models.source("resnet-50"))
     _write("growth", results)
     growth.draw(results, RESULTS / "growth.svg")
@@ -73,20 +74,26 @@ def measure_growth() -> None:
 @cli.command("flat")
 @click.option("--requests", default=20_000, show_default=True, help="A multiple of 1,000.")
 def measure_flat(requests: int) -> None:
-    """Measure memory, files and threads over many mixed requests."""
+    """Measure memory, files and threads over many requests."""
+    from benchmarks import flat, models
+
     _write("flat", flat.measure(models.random_resnet_50(), requests))
 
 
 @cli.command("faults")
 def measure_faults() -> None:
-    """Measure what clients see while workers are killed."""
+    """Measure failures while workers are killed."""
+    from benchmarks import faults, models
+
     _write("faults", faults.measure(models.random_resnet_50(), models.source("resnet-50")))
 
 
 @cli.command("overload")
 @click.option("--seconds", default=60, show_default=True, help="Duration of each load.")
 def measure_overload(seconds: int) -> None:
-    """Measure the stack under one, two and ten times what it can do."""
+    """Measure the stack at 1, 2 and 10 times its capacity."""
+    from benchmarks import models, overload
+
     model, source = models.random_resnet_50(), models.source("resnet-50")
     _write("overload", overload.measure(model, source, seconds))
 
@@ -95,30 +102,29 @@ def measure_overload(seconds: int) -> None:
 @click.option("--seconds", default=6, show_default=True, help="Duration of each load.")
 @click.option("--only", default="", metavar="TEXT", help="Attacks that have this in their names.")
 def measure_fairness(seconds: int, only: str) -> None:
-    """Measure what normal clients get beside two that send expensive requests."""
+    """Measure normal clients beside expensive requests."""
+    from benchmarks import fairness
+    from inference_app.config import BUNDLED_MODEL
+
     results = fairness.measure(BUNDLED_MODEL, seconds, only)
     if not only:
         _write("fairness", results)
     click.echo(fairness.table(results))
 
 
-@cli.command("hostile")
-def measure_hostile() -> None:
-    """Measure the time and memory of each hostile request of the tests."""
-    from benchmarks import hostile  # with pytest, which `size` does without
-
-    _write("hostile", hostile.measure(models.random_resnet_50()))
-
-
 @cli.command("cache")
 def measure_cache() -> None:
-    """Measure what a cache of compiled networks would save, and cost."""
-    _write("cache", cache.measure([make() for make in MODELS.values()]))
+    """Measure what a cache of compiled networks would save."""
+    from benchmarks import cache, models
+
+    _write("cache", cache.measure([make() for make in models.RANDOM.values()]))
 
 
 @cli.command("replicas")
 def measure_replicas() -> None:
-    """Measure one to four replicas in Docker, and how well `size` foretells their latencies."""
+    """Measure 1 to 4 replicas in Docker, and what `size` predicts."""
+    from benchmarks import replicas
+
     results = replicas.measure()
     _write("replicas", results)
     replicas.draw(results, RESULTS / "replicas.svg")
@@ -137,9 +143,9 @@ def _read(_context: click.Context, _parameter: click.Parameter, pairs: tuple[str
 @click.option("--p99", type=float, required=True, help="Milliseconds that 99 of 100 may take.")
 @click.argument("measured", nargs=-1, required=True, metavar="USERS:OK/S...", callback=_read)
 def size(rate: float, p99: float, measured: dict[int, float]) -> None:
-    """Say how many replicas it takes, from what one does: 1:88 4:137 16:146.
+    """Print how many replicas a load needs, from what one does.
 
-    These are lines of the load test, run against one replica: so many users, so many answers/s.
+    USERS:OK/S are lines of the load test against one replica: 1:88 4:137 16:146.
     """
     works = json.loads((RESULTS / "replicas.json").read_text("utf-8"))["works"]
     one = queueing.Replica(measured, works)
@@ -155,17 +161,31 @@ def size(rate: float, p99: float, measured: dict[int, float]) -> None:
 
 @cli.command("accuracy")
 def measure_accuracy() -> None:
-    """Measure what scaled decoding costs in accuracy, with the bundled model."""
+    """Measure what scaled decoding costs in accuracy."""
+    from benchmarks import accuracy
+
     _write("accuracy", accuracy.measure())
 
 
+def _servers(_context: click.Context, _parameter: click.Parameter, names: tuple[str, ...]) -> Any:
+    """Check the names of servers."""
+    from benchmarks.peers.servers import SERVERS
+
+    known = [server.name for server in SERVERS]
+    if unknown := set(names) - set(known):
+        raise click.BadParameter(f"{' '.join(unknown)}; there are {' '.join(known)}")
+    return names
+
+
 @cli.command("peers")
-@click.option("--only", multiple=True, type=click.Choice([server.name for server in SERVERS]))
+@click.option("--only", multiple=True, metavar="NAME", callback=_servers, help="A server; repeat.")
 @click.option("--clients", default="1,4,16,64", show_default=True, help="Concurrencies, by comma.")
 @click.option("--seconds", default=30, show_default=True, help="Duration of each figure.")
 @click.option("--report", is_flag=True, help="Render the table of what was measured before.")
 def measure_peers(only: tuple[str, ...], clients: str, seconds: int, report: bool) -> None:
-    """Measure side by side with other model servers; writes benchmarks/results/peers.*."""
+    """Measure side by side with other model servers."""
+    from benchmarks.peers import run as peers
+
     if report and not peers.RESULTS.exists():
         raise click.UsageError("nothing was measured yet")
     if not report:

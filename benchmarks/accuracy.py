@@ -1,7 +1,7 @@
 """What scaled decoding costs in accuracy: the model's scores with it, and without.
 
 image.decode lets libjpeg scale a JPEG while it decodes, down to twice the size that is needed
-(Pillow's Image.draft). That changes pixels a little; this counts what becomes of the scores.
+(Pillow's Image.draft). That changes pixels a little; this counts how the scores change.
 """
 
 from collections import Counter
@@ -101,9 +101,9 @@ def _counted(scales: Counter[int]) -> Draft:
     original = JpegImageFile.draft
 
     def draft(picture: JpegImageFile, mode: str | None, size: tuple[int, int] | None) -> Any:
-        width, answer = picture.width, original(picture, mode, size)
+        width, result = picture.width, original(picture, mode, size)
         scales[round(width / picture.width)] += 1
-        return answer
+        return result
 
     return draft
 

@@ -1,7 +1,7 @@
 """What OpenVINO's cache of compiled networks would save a worker's start, and cost in memory.
 
-It is not used: `prepare` has done the slow part already. What is left to save is a tenth of a
-worker's start, for a folder that must be writable and files that no manifest vouches for.
+It is not used: `prepare` has done the slow part already. It would save a tenth of a worker's start,
+and need a writable folder with files that no manifest covers.
 """
 
 import multiprocessing

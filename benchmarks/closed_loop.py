@@ -1,4 +1,4 @@
-"""A closed load of a few clients: each sends its next request when the one before is answered."""
+"""A closed load: each client sends a request when it has the response to the one before."""
 
 import http.client
 import time
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 Post = tuple[bytes, str]  # a request's body and its Content-Type
-NO_ANSWER = "no answer"  # in place of a status
+NO_RESPONSE = "no response"  # in place of a status
 _TIMEOUT = 30  # seconds
 
 
@@ -16,8 +16,8 @@ def post_until(
 ) -> Counter[str]:
     """Post one after the other until `end`, of time.monotonic(); return the statuses until then.
 
-    The client connects from the address `source`. After each answer that is not a 200 it pauses for
-    so many seconds.
+    The client connects from the address `source`. After each status but 200 it pauses for so many
+    seconds.
     """
     statuses: Counter[str] = Counter()
     connection = connect(url, source)
@@ -33,7 +33,7 @@ def post_until(
 
 
 def slowest_get(end: float, url: str, source: str, pause: float) -> float:
-    """Get `url` again and again until `end`, whatever the answer; return the longest time in ms."""
+    """Get `url` again and again until `end`; return the longest time in ms, of any status."""
     slowest, connection = 0.0, connect(url, source)
     while (start := time.monotonic()) < end:
         _status(connection, urlsplit(url).path)
@@ -59,5 +59,5 @@ def _status(connection: http.client.HTTPConnection, path: str, post: Post | None
         response.read()
     except (OSError, http.client.HTTPException):
         connection.close()  # the next request opens it again
-        return NO_ANSWER
+        return NO_RESPONSE
     return str(response.status)

@@ -1,4 +1,4 @@
-"""Pictures of figures: the same figures give the same file, so that a diff shows what changed."""
+"""Charts: the same figures give the same file, so that a diff shows what changed."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

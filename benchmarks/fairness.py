@@ -1,11 +1,10 @@
 """What is left for normal clients beside two that send expensive requests, over and over.
 
-Each client has an address of its own, and sends its next request when the one before is answered. A
-normal client that is refused waits a second, as the client in post_request does; an attacker does
-not wait.
+Each client has an address of its own, and sends a request when it has the response to the one
+before. A normal client that is refused waits a second, as the one in post_request does; an attacker
+does not wait.
 """
 
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -15,12 +14,10 @@ from itertools import cycle, repeat
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine, pictures
+from benchmarks import machine, ours, pictures
 from benchmarks.attacks import attacks
 from benchmarks.closed_loop import Post, post_until, slowest_get
-from benchmarks.faults import gunicorn_workers
-from benchmarks.peers.measure import Plan, serving
-from benchmarks.peers.servers import DEFAULT, SERVERS
+from benchmarks.serving import Plan
 
 NORMAL, ATTACKERS = 4, 2
 WARM_UP, PAUSE, READYZ_EVERY = 2, 1, 0.05  # seconds
@@ -54,19 +51,18 @@ def measure(model: Path, seconds: int, only: str) -> dict[str, Any]:
 
 
 def beside(attack: Post, model: Path, photos: list[bytes], seconds: int) -> dict[str, Any]:
-    """Return the normal clients' answers per second, alone and beside the attack.
+    """Return the normal clients' results per second, alone and beside the attack.
 
     Both are of the same server and follow each other, so that their ratio holds on a machine whose
     speed drifts.
     """
-    server = next(server for server in SERVERS if server.name == "ours")
     plan = Plan(model, model, photos, (), seconds)
-    with serving(server, "openvino", DEFAULT, plan, Path(sys.prefix)) as running:
+    with ours.running(plan) as running:
         load(running.url, photos, WARM_UP)
-        workers = set(gunicorn_workers(running.process.pid))
+        workers = set(ours.gunicorn_workers(running.process.pid))
         alone = load(running.url, photos, seconds)
         attacked = load(running.url, photos, seconds, attack)
-        lost = workers - set(gunicorn_workers(running.process.pid))
+        lost = workers - set(ours.gunicorn_workers(running.process.pid))
     rates = [round(each.normal["200"] / seconds, 1) for each in (alone, attacked)]
     return {
         "alone_per_s": rates[0],

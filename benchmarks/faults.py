@@ -1,4 +1,4 @@
-"""Workers killed under a steady load, and hundreds of stalled clients: what others see of it."""
+"""What clients see while workers are killed, and beside hundreds of stalled clients."""
 
 import math
 import os
@@ -15,10 +15,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine, open_loop, pictures
-from benchmarks.peers.measure import Plan, Running, ours
-from benchmarks.peers.servers import DEFAULT
-from benchmarks.worker import children
+from benchmarks import machine, open_loop, ours, pictures
+from benchmarks.serving import Plan, Running
 
 RATE, REQUESTS, KILL_EVERY = 40, 1000, 1.2  # requests/s; requests; seconds
 SEED = 0
@@ -29,7 +27,7 @@ def measure(model: Path, source: Path) -> dict[str, Any]:
     """Return failures and latencies of an open load, undisturbed and while workers are killed."""
     _, photos = pictures.photos()
     plan = Plan(source, model, photos, (1,), 5)
-    with ours(plan, DEFAULT) as running:
+    with ours.warmed_up(plan) as running:
         posts = [running.server.encode(photo) for photo in photos]
         undisturbed = steady(running, posts)
         with killing(running.process) as kills:
@@ -58,7 +56,7 @@ def p99_ms(running: Running) -> float:
 def stalled(url: str) -> Iterator[None]:
     """Keep STALLED connections with half a header, and as many with half a body, for the `with`.
 
-    NGINX cuts them off after 10 s; they come again.
+    NGINX cuts them off after 10 s; then they connect again.
     """
     parts = urllib.parse.urlsplit(url)
     assert parts.hostname
@@ -89,7 +87,7 @@ def stalled(url: str) -> Iterator[None]:
 def steady(running: Running, posts: list[bytes]) -> dict[str, Any]:
     """Post at RATE; return how many failed, and latencies."""
     moments = [number / RATE for number in range(REQUESTS)]
-    outcomes = open_loop.post_at(moments, running.url, posts, running.content_type)
+    outcomes = open_loop.post_at(moments, running.url, posts, running.server.content_type)
     times = [seconds for _, seconds in outcomes]
     return {
         "failed": sum(status != 200 for status, _ in outcomes),
@@ -118,16 +116,6 @@ class killing:  # noqa: N801 used as a function
     def _run(self) -> None:
         rng = random.Random(SEED)  # noqa: S311 not for secrets
         while not self._stop.wait(KILL_EVERY):
-            if workers := gunicorn_workers(self._shell.pid):
+            if workers := ours.gunicorn_workers(self._shell.pid):
                 os.kill(rng.choice(workers), signal.SIGKILL)
                 self.count += 1
-
-
-def gunicorn_workers(shell: int) -> list[int]:
-    """Return the process ids of the workers below a shell that started Gunicorn and NGINX."""
-    return [
-        worker
-        for program in children(shell)
-        if b"gunicorn" in Path(f"/proc/{program}/cmdline").read_bytes()
-        for worker in children(program)
-    ]

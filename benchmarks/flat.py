@@ -1,4 +1,4 @@
-"""Whether a worker stays as it is: thousands of requests of every kind, good and bad."""
+"""Whether a worker grows: thousands of requests of every kind, good and bad."""
 
 import random
 import urllib.error
@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine, pictures, processes
-from benchmarks.worker import children, serving, wait_for
+import psutil
+
+from benchmarks import machine, ours, pictures, processes
 from inference_app.config import Settings
 
 SAMPLES, WARM_UP = 20, 2  # a sample is a twentieth of the requests; the first are the warm-up
@@ -29,7 +30,7 @@ MIX = {
 }
 
 
-Outcome = tuple[str, int, int, bytes]  # kind, which of its pictures, status, answer
+Outcome = tuple[str, int, int, bytes]  # kind, which of its pictures, status, body
 
 
 def measure(model: Path, requests: int) -> dict[str, Any]:
@@ -37,11 +38,11 @@ def measure(model: Path, requests: int) -> dict[str, Any]:
     name, photos = pictures.photos()
     posted, workers, samples = bodies(photos), Settings().workers, []
     seen: Counter[Outcome] = Counter()
-    with serving(model, workers) as (url, master), ThreadPoolExecutor(CLIENTS) as clients:
-        wait_for(f"{url}/readyz")
+    with ours.app_alone(model, workers) as (url, master), ThreadPoolExecutor(CLIENTS) as clients:
+        ours.wait_for(f"{url}/readyz")
         for some in order(requests):
             seen.update(clients.map(partial(_post, f"{url}/predict", posted), some))
-            samples.append({pid: _sample(pid) for pid in children(master)})
+            samples.append({pid: _sample(pid) for pid in processes.children(master)})
     pss = [{pid: sample["pss_mb"] for pid, sample in each.items()} for each in samples]
     return {
         "machine": machine.facts(),
@@ -58,10 +59,11 @@ def measure(model: Path, requests: int) -> dict[str, Any]:
 
 
 def _sample(pid: int) -> dict[str, float]:
+    process = psutil.Process(pid)
     return {
         "pss_mb": processes.pss_mb([pid]),
-        "files": len(list(Path(f"/proc/{pid}/fd").iterdir())),
-        "threads": len(list(Path(f"/proc/{pid}/task").iterdir())),
+        "files": process.num_fds(),
+        "threads": process.num_threads(),
     }
 
 
@@ -88,15 +90,15 @@ def _post(url: str, posted: dict[str, list[bytes]], numbered: tuple[int, str]) -
     which = number % len(posted[kind])
     request = urllib.request.Request(url, posted[kind][which])
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return kind, which, answer.status, answer.read()
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return kind, which, response.status, response.read()
     except urllib.error.HTTPError as error:
         error.close()
         return kind, which, error.code, b""
 
 
 def by_kind(seen: Counter[Outcome]) -> dict[str, dict[str, int]]:
-    """Return how often each kind was answered with each status."""
+    """Return how often each kind got each status."""
     found: dict[str, Counter[str]] = {kind: Counter() for kind in MIX}
     for (kind, _, status, _), count in seen.items():
         found[kind][str(status)] += count
@@ -104,13 +106,13 @@ def by_kind(seen: Counter[Outcome]) -> dict[str, dict[str, int]]:
 
 
 def changeable(seen: Counter[Outcome]) -> int:
-    """Return how many pictures did not have the same answer every time."""
+    """Return how many pictures did not get the same response every time."""
     ways = Counter((kind, which) for kind, which, _, _ in seen)
     return sum(count > 1 for count in ways.values())
 
 
 def grown(samples: list[dict[int, float]]) -> float:
-    """Return the most MB that a worker grew by, from the first sample to the last.
+    """Return the largest growth of a worker in MB, from the first sample to the last.
 
     Raises RuntimeError if a worker died: the one that took its place began anew.
     """

@@ -1,12 +1,13 @@
-"""What more workers and threads bring and cost, and what larger pictures cost: the whole stack."""
+"""The whole stack's throughput and memory by workers, inference threads and megapixels."""
 
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from benchmarks import drawing, machine, pictures
-from benchmarks.peers.measure import Plan, ours
-from benchmarks.peers.servers import DEFAULT, Tuning
+from benchmarks import drawing, machine, ours, pictures
+from benchmarks.ours import DEFAULT
+from benchmarks.servers import Tuning
+from benchmarks.serving import Plan
 from inference_app.cpus import available_cpus
 
 CLIENTS, SECONDS = 16, 8
@@ -62,7 +63,7 @@ def by_size(megapixels: float, photos: list[bytes], model: Path, source: Path) -
 
 def served(tuning: Tuning, plan: Plan, *, alone: bool = False) -> dict[str, Any]:
     """Measure the whole stack, `alone` also with one client; the memory is of all processes."""
-    with ours(plan, tuning) as running:
+    with ours.warmed_up(plan, tuning) as running:
         load = running.load(CLIENTS, plan.seconds)
         lone = {"alone_p50_ms": running.load(1, plan.seconds).p50_ms} if alone else {}
         return {

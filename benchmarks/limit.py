@@ -1,7 +1,7 @@
 """What serving costs: the bare engine, the engine and decoding, the app, the whole stack.
 
-Everything is measured in turn, several rounds of it, so that the ratios hold on a machine whose
-speed drifts.
+They are measured in turn, in several rounds, so that the ratios hold on a machine whose speed
+drifts.
 """
 
 import multiprocessing
@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import drawing, machine, pictures
-from benchmarks.peers.measure import Plan, ours
-from benchmarks.peers.servers import DEFAULT
+from benchmarks import drawing, machine, ours, pictures
+from benchmarks.servers import Server
+from benchmarks.serving import Plan
 from inference_app.config import Settings
 from inference_app.cpus import available_cpus
 from inference_app.model import image, prepared
@@ -33,8 +33,8 @@ def measure(model: Path, source: Path) -> dict[str, Any]:
     stages: dict[str, Callable[[], dict[str, float]]] = {
         "engine": lambda: bare(model, photos, decode=False),
         "engine and decoding": lambda: bare(model, photos, decode=True),
-        "app": lambda: served("ours-app", plan),
-        "whole stack": lambda: served("ours", plan),
+        "app": lambda: served(ours.APP, plan),
+        "whole stack": lambda: served(ours.STACK, plan),
     }
     rounds = [{name: stage() for name, stage in stages.items()} for _ in range(ROUNDS)]
     return {
@@ -85,7 +85,7 @@ def _median(values: list[float]) -> float:
 
 
 def bare(model: Path, photos: list[bytes], *, decode: bool) -> dict[str, float]:
-    """Measure without a server: a process for each CPU, full batches; then one picture alone."""
+    """Measure without a server: a process for each CPU with full batches; then single pictures."""
     cpus, largest = available_cpus(), max(Engine.batch_sizes)
     saturated = _processes(cpus, (model, photos, 1, largest, decode))
     alone = _processes(1, (model, photos, cpus, 1, decode))
@@ -123,9 +123,9 @@ def _loop(
     rates.put(done / seconds)
 
 
-def served(name: str, plan: Plan) -> dict[str, float]:
-    """Measure a server of ours as it is by default: saturated, then with one client."""
-    with ours(plan, DEFAULT, name) as running:
+def served(server: Server, plan: Plan) -> dict[str, float]:
+    """Measure a server with its default settings: at capacity, then with one client."""
+    with ours.warmed_up(plan, server=server) as running:
         saturated, alone = running.load(SATURATED, SECONDS), running.load(ALONE, SECONDS)
         return {
             "images_per_s": saturated.images_per_s,

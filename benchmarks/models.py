@@ -27,6 +27,9 @@ def random_densenet_121() -> Path:
     return _prepared("densenet-121", _save_densenet_121)
 
 
+RANDOM = {"resnet-50": random_resnet_50, "densenet-121": random_densenet_121}
+
+
 def _prepared(name: str, save: Callable[[Path], None]) -> Path:
     folder, torch_model = FOLDER / f"random-{name}", source(name)
     if not torch_model.exists():

@@ -1,4 +1,4 @@
-"""An open load: requests come at their times, whether or not the ones before were answered."""
+"""An open load: requests are sent on time, whether or not the ones before have a response."""
 
 import time
 import urllib.error
@@ -14,7 +14,7 @@ def post_at(
 ) -> list[tuple[int, float]]:
     """Post at these moments, in seconds from now; return statuses, and seconds from when due.
 
-    A request that cannot be sent in time, since all clients wait, counts from its time too.
+    A request that is sent late, since all clients wait, counts from when it was due too.
     """
     start = time.perf_counter()
 
@@ -36,9 +36,9 @@ def percentile(seconds: list[float], percent: int) -> float:
 def _status(url: str, body: bytes, content_type: str) -> int:
     try:
         request = urllib.request.Request(url, body, {"Content-Type": content_type})
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            answer.read()
-            status: int = answer.status
+        with urllib.request.urlopen(request, timeout=60) as response:
+            response.read()
+            status: int = response.status
             return status
     except urllib.error.HTTPError as error:
         error.close()

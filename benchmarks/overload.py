@@ -1,8 +1,8 @@
-"""Ten times too much work: how much of it is answered, how fast the rest is refused.
+"""Overload: how much of it is served, and how fast the rest is refused.
 
-The load is open: requests come at their times, whether or not the ones before were answered, as
-from many people, each on a connection of its own. h2load (of nghttp2) sends them; a latency counts
-from when its request was due, so that a client that could not keep up hides nothing.
+The load is open: requests are sent on time, whether or not the ones before have a response, each on
+a connection of its own. h2load (of nghttp2) sends them; a latency counts from when its request was
+due, so that a client that could not keep up hides nothing.
 """
 
 import resource
@@ -13,10 +13,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine, pictures
-from benchmarks.peers import bodies
-from benchmarks.peers.measure import PHOTOS, Plan, Running, ours
-from benchmarks.peers.servers import DEFAULT
+from benchmarks import machine, ours, pictures
+from benchmarks.serving import PHOTOS, Plan, Running
 from inference_app.cpus import available_cpus
 
 FACTORS = (1.0, 2.0, 10.0)
@@ -24,11 +22,11 @@ SATURATED = 16
 
 
 def measure(model: Path, source: Path, seconds: int) -> dict[str, Any]:
-    """Return goodput and latencies at multiples of the capacity, and how soon all is as before."""
+    """Return goodput and latencies at multiples of the capacity, and the latency right after."""
     kind, photos = pictures.photos()
     middle = sorted(photos, key=len)[len(photos) // 2]
     plan = Plan(source, model, [middle], (SATURATED,), 10)
-    with ours(plan, DEFAULT) as running:
+    with ours.warmed_up(plan) as running:
         capacity = running.load(SATURATED, plan.seconds).images_per_s
         usual = running.load(1, 5).p50_ms
         loads = [
@@ -46,7 +44,7 @@ def measure(model: Path, source: Path, seconds: int) -> dict[str, Any]:
 
 
 def offered(running: Running, rate: float, seconds: int) -> dict[str, Any]:
-    """Offer `rate` requests/s for so many seconds; return what became of them."""
+    """Send `rate` requests/s for so many seconds; return their statuses and latencies."""
     at_once = max(1, round(rate / 100))
     period_ms = max(1, round(at_once / rate * 1000))
     each_ms = period_ms / at_once
@@ -57,7 +55,7 @@ def offered(running: Running, rate: float, seconds: int) -> dict[str, Any]:
             *(shutil.which("h2load") or "h2load", "--h1", "-n", str(count), "-c", str(count)),
             *("-r", str(at_once), f"--rate-period={period_ms}ms", "--log-file", str(log)),
             *("-d", str(running.home / PHOTOS / "body-0")),
-            *("-H", f"content-type: {bodies.content_type(running.server.body)}"),
+            *("-H", f"content-type: {running.server.content_type}"),
             running.url,
         ]
         before = _children_cpu_s()

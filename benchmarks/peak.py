@@ -22,7 +22,7 @@ from inference_app.model.engine import Engine
 from inference_app.model.prepared import PreparedModel
 
 SIZES = (512, 1024, 2048, 3072)  # rows and columns of the products
-LOOPS, SECONDS = 20, 0.25  # many and short: a machine that others use has quiet moments
+LOOPS, SECONDS = 20, 0.25  # many and short: a shared machine has quiet moments
 BATCHES = (1, max(Engine.batch_sizes))
 Job = Callable[[], object]
 

@@ -1,4 +1,4 @@
-"""The pictures that are posted: photos as the web has them, and other kinds made from those."""
+"""The pictures that are posted: photos as on the web, and other kinds made from those."""
 
 import io
 from collections.abc import Callable
@@ -8,15 +8,15 @@ import numpy as np
 from PIL import Image
 
 PHOTOS = Path("../shared/photos")
-# Deciles of the sizes of 56 photos of ImageNet's, in bytes: what generated pictures imitate.
+# Deciles of the sizes of 56 photos of ImageNet, in bytes, which generated pictures have too.
 SIZES = (3_073, 20_303, 39_118, 58_654, 76_079, 103_477, 112_831, 130_459, 154_061, 187_287)
-# Grey levels of noise that give 12 megapixels the 3 to 4 MB that phones' cameras make of them.
+# Grey levels of noise with which 12 megapixels take the 3 to 4 MB of a phone's camera.
 SENSOR_NOISE = 12.0
 FEW = 8  # of the large kinds: some tens of MB
 
 
 def photos() -> tuple[str, list[bytes]]:
-    """Return what they are, and the photos' bytes: JPEGs of about 500 x 375, 100 KB."""
+    """Return their name, and the bytes of the photos: JPEGs of about 500 x 375, 100 KB."""
     files = sorted(PHOTOS.glob("*.JPEG"))
     if files:
         return "photos", [file.read_bytes() for file in files]
@@ -37,7 +37,7 @@ def _few(photos: list[bytes]) -> list[bytes]:
     return photos[:: max(1, len(photos) // FEW)][:FEW]
 
 
-# Each kind, made of the web's photos.
+# Each kind, made of the photos.
 KINDS: dict[str, Callable[[list[bytes]], list[bytes]]] = {
     "12 MP JPEG": lambda photos: [phone(each) for each in _few(photos)],
     "12 MP progressive JPEG": lambda photos: [

@@ -1,72 +1,67 @@
 """Processes of a server, wherever they went: started, counted, stopped."""
 
 import contextlib
-import os
-import re
-import signal
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
-PROC = Path("/proc")
+import psutil
+
 MARK = "PEERS_MARK"  # environment variable by which descendants are known
+T = TypeVar("T")
 
 
-def family(root: int, mark: str, proc: Path = PROC) -> set[int]:
+def family(root: int, mark: str) -> set[int]:
     """Return the living processes that descend from `root` or carry the mark.
 
     A process that its parent left is known by its environment, one that wrote over its
     environment (to change its title) by its parents.
     """
-    parents = {int(entry.name): _parent(entry) for entry in proc.glob("[0-9]*")}
-    found = {pid for pid in parents if pid == root or _marked(proc / str(pid), mark)}
-    while more := {pid for pid, parent in parents.items() if parent in found} - found:
-        found |= more
-    return {pid for pid in found if parents.get(pid) is not None}
+    environments = {each.pid: each.info["environ"] for each in psutil.process_iter(["environ"])}
+    found = {root} | {pid for pid, names in environments.items() if (names or {}).get(MARK) == mark}
+    found |= {child for pid in found for child in children(pid, recursive=True)}
+    return set(_of_each(found, _living)) - {0}
 
 
-def _parent(entry: Path) -> int | None:
-    """Return the parent's id; None for what has ended. Source: man 5 proc_pid_stat."""
-    try:
-        state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
-    except (OSError, ValueError):
-        return None
-    return None if state == "Z" else int(parent)
+def _living(process: psutil.Process) -> int:
+    return 0 if process.status() == psutil.STATUS_ZOMBIE else process.pid
 
 
-def _marked(entry: Path, mark: str) -> bool:
-    try:
-        return f"{MARK}={mark}".encode() in (entry / "environ").read_bytes().split(b"\0")
-    except OSError:
-        return False
+def children(pid: int, *, recursive: bool = False) -> list[int]:
+    """Return the ids of a process's children, the oldest first; none if it has ended."""
+    found = _of_each([pid], lambda process: process.children(recursive))
+    return [child.pid for some in found for child in some]
 
 
-def pss_mb(pids: Iterable[int], proc: Path = PROC) -> float:
-    """Return the memory of these processes in MB: what they share is counted once (PSS)."""
-    return round(sum(_pss_kb(proc / str(pid)) for pid in pids) * 1024 / 1e6, 1)
+def command(pid: int) -> str:
+    """Return a process's command line; empty if it has ended."""
+    return " ".join(word for words in _of_each([pid], psutil.Process.cmdline) for word in words)
 
 
-def _pss_kb(entry: Path) -> int:
-    try:
-        found = re.search(r"^Pss: +(\d+) kB", (entry / "smaps_rollup").read_text(), re.MULTILINE)
-    except OSError:  # it has just ended
-        return 0
-    return int(found[1]) if found else 0
+def pss_mb(pids: Iterable[int]) -> float:
+    """Return the memory of these processes in MB: what they share is counted once (PSS).
+
+    Source: the Linux kernel's documentation of /proc/PID/smaps_rollup.
+    """
+    return round(sum(_of_each(pids, lambda each: each.memory_full_info().pss)) / 1e6, 1)
 
 
-def cpu_seconds(pids: Iterable[int], proc: Path = PROC) -> float:
-    """Return the CPU time that these processes have used so far."""
-    return sum(_ticks(proc / str(pid)) for pid in pids) / os.sysconf("SC_CLK_TCK")
+def cpu_seconds(pids: Iterable[int]) -> float:
+    """Return the CPU time that these processes have used so far, as users and in the kernel."""
+    times = _of_each(pids, psutil.Process.cpu_times)
+    return sum(each.user + each.system for each in times)
 
 
-def _ticks(entry: Path) -> int:
-    try:
-        fields = (entry / "stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0
-    return int(fields[11]) + int(fields[12])  # utime and stime
+def _of_each(pids: Iterable[int], figure: Callable[[psutil.Process], T]) -> list[T]:
+    """Return the figure of each process, without those that have ended."""
+    found = []
+    for pid in pids:
+        with contextlib.suppress(psutil.Error):
+            found.append(figure(psutil.Process(pid)))
+    return found
 
 
 def settle(root: int, mark: str, patience: float = 120, busy: float = 0.2) -> None:
@@ -95,40 +90,30 @@ def start(command: str, environment: dict[str, str], folder: Path) -> subprocess
 
 
 def stop(process: subprocess.Popen[bytes], mark: str, patience: float = 8) -> None:
-    """Ask it to end, and after `patience` seconds end what is left of it."""
-    members = family(process.pid, mark)
+    """End it and its family: with SIGTERM, and after `patience` seconds with SIGKILL."""
+    members = _of_each(family(process.pid, mark) - {process.pid}, lambda each: each)
     process.terminate()
-    deadline = time.monotonic() + patience
-    while (left := members & _alive(members) | family(process.pid, mark)) - {process.pid}:
-        if time.monotonic() > deadline:
-            break
-        process.poll()
-        time.sleep(0.1)
-    for pid in left:
-        _kill(pid)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(patience)
+    _, left = psutil.wait_procs(members, timeout=patience)
+    late = _of_each(family(process.pid, mark), lambda each: each)
+    for each in {*left, *late}:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            each.kill()
     process.wait()
 
 
-def _alive(pids: set[int]) -> set[int]:
-    return {pid for pid in pids if _parent(PROC / str(pid)) is not None}
-
-
-def _kill(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-
-
-def first_answer(
+def first_response(
     process: subprocess.Popen[bytes], url: str, body: bytes, content_type: str, patience: float
 ) -> str:
-    """Post until it is answered with 200; return the answer. Raises RuntimeError if never."""
+    """Post until the status is 200; return the response's body. Raises RuntimeError if never."""
     request = urllib.request.Request(url, body, {"Content-Type": content_type})
     deadline, trouble = time.monotonic() + patience, ""
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
-                return str(answer.read().decode())
+            with urllib.request.urlopen(request, timeout=20) as response:
+                return str(response.read().decode())
         except (OSError, ValueError) as error:
             trouble = str(error)
             time.sleep(0.02)
-    raise RuntimeError(f"no answer within {patience:.0f} s: {trouble}")
+    raise RuntimeError(f"no response within {patience:.0f} s: {trouble}")

@@ -1,9 +1,9 @@
-"""How long requests take on several replicas: a simulation, from what one replica was measured at.
+"""How long requests take on several replicas: a simulation from measurements of one.
 
 A replica works on all the requests that it holds at once, each with the same share of it (processor
-sharing): with k of them it answers X(k) a second, what k clients get who each await their answer.
-NGINX deals requests out in turn, and they come at random (a Poisson process). So each of n replicas
-sees every n-th, and one of them stands for all.
+sharing): with k of them it serves X(k) a second, as many as k clients get
+that each await their response. NGINX deals requests out in turn, and they arrive at random (a
+Poisson process). So each of n replicas gets every n-th, and one of them stands for all.
 """
 
 import heapq
@@ -26,15 +26,16 @@ BUSIEST = 0.95  # of what a replica can do: beyond that, waiting grows without e
 class Replica:
     """What one replica was measured at.
 
-    `throughput` is X: requests/s by how many clients await their answers, straight in between,
-    level beyond. `works` is how much single requests need, 1 on average: their times alone.
+    `throughput` is X: requests/s by the number of clients that await their responses, linear in
+    between, level beyond. `works` is the work of single requests, 1 on average: their times without
+    others.
     """
 
     throughput: Mapping[int, float]
     works: list[float]
 
     @property
-    def most(self) -> float:
+    def max_rate(self) -> float:
         """Requests/s that it can do for long: with as many clients as were tried."""
         return self.throughput[max(self.throughput)]
 
@@ -55,7 +56,7 @@ class Replica:
 
 def percentiles(replica: Replica, replicas: int, rate: float) -> tuple[float, float]:
     """Return the p50 and p99, in ms, of `rate` requests/s on so many replicas."""
-    if rate > BUSIEST * replicas * replica.most:
+    if rate > BUSIEST * replicas * replica.max_rate:
         return math.inf, math.inf
     rng = np.random.default_rng(SEED)
     arrivals = poisson(rng, rate, REQUESTS * replicas)[::replicas]
@@ -92,9 +93,9 @@ def times(replica: Replica, requests: Iterable[tuple[float, float]]) -> list[flo
 def needed(replica: Replica, rate: float, p99_ms: float) -> int:
     """Return the fewest replicas with which `rate` requests/s have this p99.
 
-    Raises ValueError if no number does: a request alone takes longer.
+    Raises ValueError if no number does: a single request takes longer.
     """
     if percentile([work / replica.rate(1) for work in replica.works], 99) > p99_ms:
-        raise ValueError("a picture alone takes longer on one replica")
-    first = max(1, math.ceil(rate / (BUSIEST * replica.most)))
+        raise ValueError("a single picture takes longer on one replica")
+    first = max(1, math.ceil(rate / (BUSIEST * replica.max_rate)))
     return next(n for n in itertools.count(first) if percentiles(replica, n, rate)[1] <= p99_ms)

@@ -1,7 +1,7 @@
-"""One to four replicas of the real stack, each with its share of a core, and what is foretold.
+"""One to four replicas of the real stack, each with a share of a core, and what is predicted.
 
-What is measured at one replica goes into `queueing`; what it says of other numbers of replicas, and
-of rates that none was measured at, is compared with what they are then measured at.
+`queueing` gets what one replica was measured at. What it predicts of other numbers of replicas, and
+of other rates, is compared with what is then measured.
 """
 
 import math
@@ -17,13 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import drawing, machine, open_loop, pictures, queueing, wrk
-from benchmarks.peers import bodies
+from benchmarks import bodies, drawing, machine, open_loop, pictures, queueing, wrk
 from benchmarks.queueing import Replica
 
 ROOT = Path(__file__).resolve().parent.parent
-SHARE = 0.3  # of a core, for each replica: NGINX and the clients have what four of them leave
-PERIOD_US = 10_000  # short, so that a replica is slow all the time instead of stopped by turns
+SHARE = 0.3  # of a core, for each replica: four of them leave some to NGINX and the clients
+PERIOD_US = 10_000  # short: a replica is slow all the time instead of stopped by turns
 REPLICAS = (1, 2, 3, 4)
 CLIENTS = (1, 2, 4, 8, 16)
 BUSY = (0.3, 0.5, 0.7, 0.85)  # of what the replicas can do
@@ -33,7 +32,7 @@ CONTENT_TYPE = bodies.content_type("raw")
 
 
 class Stack:
-    """NGINX and replicas in Docker, of the bundled model: small, so that clients cost little."""
+    """NGINX and replicas of the bundled model in Docker."""
 
     def __init__(self, photos: list[bytes], folder: Path) -> None:
         self.url = f"http://127.0.0.1:{PORT}/predict"
@@ -47,11 +46,11 @@ class Stack:
         wrk.run(self.url, self._bodies, CONTENT_TYPE, 16, 3)  # warm
 
     def throughput(self, clients: int) -> float:
-        """Return the requests/s of clients who each await their answer."""
+        """Return the requests/s of clients that each await their response."""
         return wrk.run(self.url, self._bodies, CONTENT_TYPE, clients, SECONDS).images_per_s
 
     def times(self, moments: list[float]) -> list[float]:
-        """Post at these moments; return the seconds that each took. Raises RuntimeError."""
+        """Post at these moments; return the seconds of each. Raises RuntimeError if one fails."""
         outcomes = open_loop.post_at(moments, self.url, self._photos, CONTENT_TYPE)
         if failed := [status for status, _ in outcomes if status != 200]:
             raise RuntimeError(f"{len(failed)} requests failed: {set(failed)}")
@@ -59,7 +58,7 @@ class Stack:
 
 
 def compose(*arguments: str) -> None:
-    """Run docker compose on the stack, whose replicas have their share of a core."""
+    """Run docker compose on the stack, with each replica's share of a core."""
     settings = {
         "COMPOSE_FILE": "docker-compose.yml:benchmarks/replicas.yml",
         "COMPOSE_PROJECT_NAME": "replicas",
@@ -78,7 +77,7 @@ def compose(*arguments: str) -> None:
 
 @contextmanager
 def running(photos: list[bytes]) -> Iterator[Stack]:
-    """Build the images; stop what runs of them after the `with`."""
+    """Build the images; stop their containers after the `with`."""
     compose("build", "--quiet")
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -88,14 +87,14 @@ def running(photos: list[bytes]) -> Iterator[Stack]:
 
 
 def measure() -> dict[str, Any]:
-    """Return throughput by replicas, and latencies measured and foretold at several rates."""
+    """Return throughput by replicas, and latencies measured and predicted at several rates."""
     kind, photos = pictures.photos()
     with running(photos) as stack:
         before = replica(stack)
-        rows = [grown(stack, before.most, count) for count in REPLICAS]
+        rows = [grown(stack, before.max_rate, count) for count in REPLICAS]
         one = before.mean(replica(stack))
     for row in rows:
-        foretell(row, one)
+        predict(row, one)
     return {
         "machine": machine.facts(),
         "model": "bundled",
@@ -117,12 +116,12 @@ def replica(stack: Stack) -> Replica:
     return Replica(throughput, [seconds / mean for seconds in alone])
 
 
-def grown(stack: Stack, most: float, count: int) -> dict[str, Any]:
+def grown(stack: Stack, max_rate: float, count: int) -> dict[str, Any]:
     """Measure so many replicas: throughput, and latencies of requests that come at random."""
     stack.scale(count)
     loads = []
     for busy in BUSY:
-        rate = busy * count * most
+        rate = busy * count * max_rate
         moments = queueing.poisson(np.random.default_rng(SEED), rate, REQUESTS)
         times = stack.times(moments.tolist())
         p50, p99 = (open_loop.percentile(times, percent) for percent in (50, 99))
@@ -130,49 +129,57 @@ def grown(stack: Stack, most: float, count: int) -> dict[str, Any]:
     return {"replicas": count, "images_per_s": stack.throughput(16 * count), "loads": loads}
 
 
-def foretell(row: dict[str, Any], one: Replica) -> None:
-    """Add what the latencies should be, where there is an end to the waiting."""
+def predict(row: dict[str, Any], one: Replica) -> None:
+    """Add the predicted latencies, where the queue does not grow without end."""
     for load in row["loads"]:
         p50, p99 = queueing.percentiles(one, row["replicas"], load["rate_per_s"])
         if p99 < math.inf:
-            load |= {"foretold_p50_ms": p50, "foretold_p99_ms": p99}
+            load |= {"predicted_p50_ms": p50, "predicted_p99_ms": p99}
 
 
 def errors(rows: list[dict[str, Any]]) -> dict[str, float]:
-    """Return by how many percent what was foretold is off: in the middle, and at most."""
-    loads = [load for row in rows for load in row["loads"] if "foretold_p99_ms" in load]
+    """Return by how many percent the predictions are off: the median, and the maximum."""
+    loads = [load for row in rows for load in row["loads"] if "predicted_p99_ms" in load]
     found: dict[str, float] = {}
     for name in ("p50_ms", "p99_ms"):
-        off = [100 * abs(load[f"foretold_{name}"] / load[name] - 1) for load in loads]
+        off = [100 * abs(load[f"predicted_{name}"] / load[name] - 1) for load in loads]
         found |= {
             f"{name}_median": round(statistics.median(off), 1),
-            f"{name}_most": round(max(off), 1),
+            f"{name}_max": round(max(off), 1),
         }
     return found
 
 
 def draw(results: dict[str, Any], path: Path) -> None:
-    """Draw two panels: images/s by replicas, and p99 by rate, measured and foretold."""
+    """Draw two panels: images/s by replicas, and p99 by rate, measured and predicted."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2)
-    rows = results["replicas"]
-    counts = [row["replicas"] for row in rows]
-    left.plot(counts, [row["images_per_s"] for row in rows], "o-")
-    left.set_xticks(counts)
-    left.set_xlabel(f"replicas, each with {results['share_of_a_core']:g} of a core")
-    left.set_ylabel("images/s")
-    for number, row in enumerate(rows):
-        loads = [load for load in row["loads"] if "foretold_p99_ms" in load]
-        rates = [load["rate_per_s"] for load in loads]
-        label = f"{row['replicas']} measured, foretold"
-        right.plot(rates, [load["p99_ms"] for load in loads], f"oC{number}", label=label)
-        right.plot(rates, [load["foretold_p99_ms"] for load in loads], f"--C{number}")
-    right.set_xlabel("requests/s, at random")
-    right.set_ylabel("p99, ms")
-    right.legend(frameon=False)
+    _draw_throughput(left, results)
+    _draw_latencies(right, results["replicas"])
     for axes in (left, right):
         axes.set_ylim(bottom=0)
         axes.spines[["top", "right"]].set_visible(False)
     drawing.save(figure, path)
+
+
+def _draw_throughput(axes: Any, results: dict[str, Any]) -> None:
+    rows = results["replicas"]
+    counts = [row["replicas"] for row in rows]
+    axes.plot(counts, [row["images_per_s"] for row in rows], "o-")
+    axes.set_xticks(counts)
+    axes.set_xlabel(f"replicas, each with {results['share_of_a_core']:g} of a core")
+    axes.set_ylabel("images/s")
+
+
+def _draw_latencies(axes: Any, rows: list[dict[str, Any]]) -> None:
+    for number, row in enumerate(rows):
+        loads = [load for load in row["loads"] if "predicted_p99_ms" in load]
+        rates = [load["rate_per_s"] for load in loads]
+        label = f"{row['replicas']} measured, predicted"
+        axes.plot(rates, [load["p99_ms"] for load in loads], f"oC{number}", label=label)
+        axes.plot(rates, [load["predicted_p99_ms"] for load in loads], f"--C{number}")
+    axes.set_xlabel("requests/s, at random")
+    axes.set_ylabel("p99, ms")
+    axes.legend(frameon=False)

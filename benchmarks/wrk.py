@@ -1,4 +1,4 @@
-"""The client: wrk, https://github.com/wg/wrk. Closed loop: each connection awaits its answer."""
+"""The client: wrk, https://github.com/wg/wrk. Closed loop: each connection awaits its response."""
 
 import os
 import re
@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 SCRIPT = Path(__file__).with_name("rotate.lua")
-CPU_LIMIT = 0.05  # of all cores; beyond that the client disturbs what it measures
+CPU_LIMIT = 0.05  # of all cores; a client that takes more disturbs what it measures
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 @dataclass(frozen=True)
 class Load:
-    """What one run of wrk found. Errors are answers beyond 399 and failed connections."""
+    """What one run of wrk found. Errors are statuses above 399 and failed connections."""
 
     clients: int
     answers: int
@@ -38,10 +38,10 @@ class Load:
 
 
 def parse(output: str, clients: int, client_cpu_share: float) -> Load:
-    """Read wrk's report; only answers of 2xx and 3xx count as images. Raises ValueError."""
+    """Read wrk's report; only statuses of 2xx and 3xx count as images. Raises ValueError."""
     summary = re.search(r"(\d+) requests in ([\d.]+[a-z]+)", output)
     if not summary:
-        raise ValueError(f"not a report of wrk's: {output}")
+        raise ValueError(f"not a report of wrk: {output}")
     answers, non_2xx = int(summary[1]), _number(r"Non-2xx or 3xx responses: (\d+)", output)
     socket = re.search(r"connect (\d+), read (\d+), write (\d+), timeout (\d+)", output)
     return Load(
@@ -91,6 +91,6 @@ def run(url: str, bodies: Path, content_type: str, clients: int, duration: int) 
 
 
 def _cpu_seconds() -> float:
-    """CPU time of children that have ended; between two calls that is wrk alone."""
+    """CPU time of children that have ended: between two calls, of wrk."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime

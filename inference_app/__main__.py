@@ -42,13 +42,19 @@ def cli() -> None:
 
 
 @cli.command()
-def serve() -> None:
+@click.option("--waitress", is_flag=True, help="From one process, without Gunicorn, as on Windows.")
+def serve(waitress: bool) -> None:
     """Serve POST /predict with Gunicorn; settings come from the environment (see README.md)."""
     settings = Settings.from_environment()
     # A bad model or a bad key ends here, not in a loop of dying workers.
     prepared.read(settings.model_path)
     ApiKeys(settings.api_keys_file)
     tracing.check()
+    if waitress:
+        from inference_app.pool import single  # its package is installed on Windows alone
+
+        single.serve(settings)
+        return
     config = Path(__file__).with_name("pool") / "gunicorn.conf.py"
     command = [sys.executable, "-m", "gunicorn", "--config", str(config)]
     # What workers count in: in memory, so that a full disk cannot stop them. Gunicorn removes it.

@@ -57,9 +57,9 @@ class Unauthorized(RequestError):
     status, type = 401, "unauthorized"
     headers: Mapping[str, str] = MappingProxyType({"WWW-Authenticate": "Bearer"})
 
-    def __init__(self) -> None:
-        """Say how a key is sent."""
-        super().__init__("This server wants an API key: send it as Authorization: Bearer KEY.")
+    def __init__(self, problem: str) -> None:
+        """Take what is wrong with the request's key; the message says how to send one."""
+        super().__init__(f"{problem} Send a key of this server as Authorization: Bearer KEY.")
 
 
 class TooLarge(RequestError):
@@ -78,6 +78,10 @@ class DamagedPicture(RequestError):
     """The picture is of an accepted kind, but cannot be decoded to its end."""
 
     status, type = 422, "damaged_picture"
+
+
+# What may be wrong with one of several pictures; the others still get their predictions.
+PICTURE_ERRORS = (BadRequest, TooLarge, UnsupportedPicture, DamagedPicture)
 
 
 class ClientDisconnected(RequestError):

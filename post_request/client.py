@@ -4,7 +4,7 @@
         result = client.predict("photo.jpg", top_k=5)
     print(result.label, result.predictions)
 
-This file stands alone: it needs `requests`, and nothing that lies beside it.
+This file can be copied: it needs `requests`, and no other file of this folder.
 
 PredictError            type, message, status and request_id, from the server
 └── ServerAwayError     there is no server at the address
@@ -27,7 +27,7 @@ from urllib3.exceptions import NewConnectionError, ReadTimeoutError
 from urllib3.response import BaseHTTPResponse
 from urllib3.util import Retry
 
-LONGEST_WAIT = 10  # seconds between two tries, whatever the server asks for, and for a connection
+LONGEST_WAIT = 10  # seconds between two tries, at most, and for a connection
 
 
 class PredictError(Exception):
@@ -125,7 +125,7 @@ class Client:
             session.close()
 
     def predict(self, picture: str | PathLike[str] | bytes, top_k: int | None = 5) -> Result:
-        """Classify a picture, given as path or bytes; `top_k` None asks for the label alone.
+        """Classify a picture, given as path or bytes; with `top_k` None there are no predictions.
 
         Raises OSError if the file cannot be read, and PredictError if there is no prediction.
         """

@@ -27,7 +27,7 @@ from locust.stats import RequestStats, diff_response_time_dicts
 from locust.stats import calculate_response_time_percentile as percentile
 from urllib3 import encode_multipart_formdata
 
-RUN_TIME = 60  # seconds, unless told otherwise
+RUN_TIME = 60  # seconds, without --run-time
 PERCENTILES = (0.5, 0.95, 0.99)
 HEAD = "   users      ok/s    failed    p50 ms    p95 ms    p99 ms"
 
@@ -181,10 +181,10 @@ class Mark:
     def row(self, end: "Mark") -> str:
         """Return the line of the step from this mark to the `end`."""
         failures = end.failures - self.failures
-        answered = end.requests - self.requests - failures
-        rate = answered / ((end.at - self.at) or 1)
+        served = end.requests - self.requests - failures
+        rate = served / ((end.at - self.at) or 1)
         times = diff_response_time_dicts(end.times, self.times)
-        shares = [percentile(times, answered, p) for p in PERCENTILES]
+        shares = [percentile(times, served, p) for p in PERCENTILES]
         return f"{self.users:8}{rate:10.1f}{failures:10}" + "".join(f"{ms:10}" for ms in shares)
 
 

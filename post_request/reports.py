@@ -12,7 +12,7 @@ from client import PredictError, Result, printable
 try:
     from pretty import print_table
     from pretty import track as track
-except ModuleNotFoundError:  # rich is not installed: the client needs requests alone
+except ModuleNotFoundError:  # rich is not installed: the client needs only requests
     from plain import print_table
     from plain import track as track
 
@@ -52,13 +52,13 @@ class Outcome:
 
     @property
     def score(self) -> str:
-        """The score of the first prediction; empty when none were asked for."""
+        """The score of the first prediction; empty if there are none."""
         ranking = self.result.predictions if isinstance(self.result, Result) else ()
         return f"{ranking[0].score:.3f}" if ranking else ""
 
 
 def say(line: str, stream: TextIO | None = None) -> None:
-    """Print a line at once, to standard output unless told otherwise."""
+    """Print a line at once, by default to standard output."""
     stream = stream or sys.stdout
     stream.write(f"{printable(line)}\n")
     stream.flush()

@@ -19,6 +19,13 @@ make_venv() {
     fail "Python has no venv module; on Debian or Ubuntu: apt-get install python3-venv"
 }
 
+# An environment keeps the Python that made it.
+check_python() {
+  local identity='import sys; print(sys.base_prefix, sys.version)'
+  [[ $("$python" -c "$identity") == "$("$venv/bin/python" -c "$identity")" ]] ||
+    fail "$venv was made with another Python than $python; to use this one, remove $venv first"
+}
+
 # torch's CPU build is a fifth of the default one, but has an index of its own, which uv knows and
 # not every machine can reach.
 install_with_torch() {
@@ -30,6 +37,7 @@ install_with_torch() {
   "$venv/bin/uv" pip uninstall --quiet openvino-telemetry 2>/dev/null || true
 }
 
+[[ -z ${PYTHON:-} || ! -x $venv/bin/python ]] || check_python
 cmp -s "$lock" "$venv/installed-$1.txt" && exit
 [[ -x $venv/bin/pip ]] || make_venv
 echo "Installing what is needed to $1 into $venv" >&2

@@ -42,6 +42,7 @@ RUN_IN = {
     "docs/operating.md": {
         "Before you start": "stack/test_docs.py",
         "Docker": "stack/test_readme.py",
+        "The app alone": "stack/test_docker.py",
         "How many replicas": "benchmarks/test_queueing.py",
         "HTTPS": "stack/test_docs.py",
         "API keys": "stack/test_docs.py",

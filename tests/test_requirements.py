@@ -1,6 +1,8 @@
 """The lock files agree with each other, and serving's with the platforms of the images."""
 
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,9 +21,28 @@ def test_tracing_is_serving_and_more() -> None:
     assert not any("opentelemetry" in pin for pin in pins("serve"))
 
 
-@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
-def test_the_images_packages_exist_for_both_platforms(machine: str, tmp_path: Path) -> None:
-    wheels = ["--python-platform", f"{machine}-manylinux_2_40", "--only-binary", ":all:"]
+@pytest.mark.parametrize(("python", "status"), [("{venv}/bin/python", 0), ("{fake}", 1)])
+def test_another_python_than_the_environments_is_refused(
+    python: str, status: int, tmp_path: Path
+) -> None:
+    venv, fake = tmp_path / "venv", tmp_path / "python"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
+    (venv / "installed-serve.txt").write_bytes((REPO / "requirements/serve.txt").read_bytes())
+    fake.write_text("#!/bin/sh\necho /usr/other 3.99\n")
+    fake.chmod(0o755)
+    told = {"VENV": str(venv), "PYTHON": python.format(venv=venv, fake=fake)}
+    command = ["requirements/install.sh", "serve"]
+    done = subprocess.run(command, cwd=REPO, env=os.environ | told, capture_output=True, text=True)
+    assert done.returncode == status
+    assert ("was made with another Python" in done.stderr) == (status == 1)
+
+
+@pytest.mark.parametrize(
+    "platform",
+    ["x86_64-manylinux_2_40", "aarch64-manylinux_2_40", "x86_64-pc-windows-msvc"],
+)
+def test_every_package_exists_for_the_platform(platform: str, tmp_path: Path) -> None:
+    wheels = ["--python-platform", platform, "--only-binary", ":all:"]
     image = ["--python-version", "3.13", "--target", str(tmp_path), *wheels]
     lock = ["--no-deps", "--require-hashes", "--requirement", "requirements/serve.txt"]
     done = subprocess.run(
@@ -32,3 +53,4 @@ def test_the_images_packages_exist_for_both_platforms(machine: str, tmp_path: Pa
     )
     assert done.returncode == 0, done.stderr
     assert f" + {next(pin for pin in pins('serve') if pin.startswith('openvino=='))}" in done.stderr
+    assert ("waitress" in done.stderr) == ("windows" in platform)

@@ -1,5 +1,6 @@
 """GitHub's workflows, as far as they can be checked without running them."""
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from inference_app.version import __version__
 from tests.conftest import REPO
 from tests.support.readme import commands
 
@@ -50,6 +52,14 @@ def test_a_release_is_made_as_the_document_says() -> None:
     released = "\n".join(scripts(FOLDER / "release.yml"))
     for line in commands("docs/releasing.md")["The images"][1:4]:
         assert line in released
+
+
+def test_the_tag_is_compared_with_the_version() -> None:
+    (compare,) = [script for script in scripts(FOLDER / "release.yml") if "grep" in script]
+    for tag, status in ((f"v{__version__}", 0), ("v99.0.0", 1)):
+        told = os.environ | {"GITHUB_REF_NAME": tag}
+        done = subprocess.run(["bash", "-c", compare], cwd=REPO, env=told, capture_output=True)
+        assert done.returncode == status
 
 
 def test_nothing_is_pushed_untested() -> None:

@@ -18,7 +18,7 @@ constraints=(--constraint engines/torch.txt)
 lock engines/openvino.txt openvino pillow numpy flask
 constraints+=(--constraint engines/openvino.txt)
 
-lock elder/requirements.txt flask gunicorn
+lock naive/requirements.txt flask gunicorn
 lock flask/requirements.txt flask gunicorn
 lock fastapi/requirements.txt fastapi 'uvicorn[standard]' python-multipart
 lock litserve/requirements.txt litserve python-multipart

@@ -1,10 +1,10 @@
-"""The figures as tables and as a picture, out of the JSON alone."""
+"""The figures as tables and as a chart, made from the JSON."""
 
 from pathlib import Path
 from typing import Any
 
 from benchmarks import drawing
-from benchmarks.peers.servers import Tuning
+from benchmarks.servers import Tuning
 from benchmarks.wrk import CPU_LIMIT
 
 CLIENTS = 16  # the load at which servers are compared
@@ -105,13 +105,13 @@ def _client(results: dict[str, Any]) -> str:
     """Say how little the client took; NGINX's package is in no environment's size."""
     found = [_figures(peer, engine) for peer in results["peers"].values() for engine in COLUMNS]
     shares = [run["client_cpu_share"] for figures in found if figures for run in figures["runs"]]
-    most = max(shares, default=0)
-    verdict = "within" if most < CPU_LIMIT else "BEYOND"
+    largest = max(shares, default=0)
+    verdict = "within" if largest < CPU_LIMIT else "BEYOND"
     return (
         f"A tuning is workers x threads of each, the best of a sweep with {CLIENTS} clients. "
-        "Errors are those of all runs; memory (PSS of all processes) is the most after any; the "
-        "start is until the first answer; the size is the virtual environment's. The client took "
-        f"up to {most:.1%} of the cores, {verdict} the {CPU_LIMIT:.0%} allowed."
+        "Errors are those of all runs; memory (PSS of all processes) is the largest after any; the "
+        "start is until the first response; the size is the virtual environment's. The client took "
+        f"up to {largest:.1%} of the cores, {verdict} the {CPU_LIMIT:.0%} allowed."
     )
 
 

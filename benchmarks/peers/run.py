@@ -9,9 +9,11 @@ from typing import Any
 
 from benchmarks import machine, models, pictures
 from benchmarks.peers import report
-from benchmarks.peers.measure import Plan, measure
+from benchmarks.peers.measure import measure
 from benchmarks.peers.report import CLIENTS
-from benchmarks.peers.servers import SERVERS, Server, Tuning
+from benchmarks.peers.servers import SERVERS
+from benchmarks.servers import Server, Tuning
+from benchmarks.serving import Plan
 
 FOLDER = Path(__file__).parents[1] / "results"
 RESULTS = FOLDER / "peers.json"
@@ -19,7 +21,7 @@ _report = partial(print, file=sys.stderr, flush=True)
 
 
 def run(only: tuple[str, ...], clients: tuple[int, ...], seconds: int) -> None:
-    """Measure and write the results after every server; those of servers left out stay."""
+    """Measure and write the results after every server; other servers' results stay."""
     kind, photos = pictures.photos()
     prepared = models.random_resnet_50()
     kinds = {name: make(photos) for name, make in pictures.KINDS.items()}

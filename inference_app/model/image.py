@@ -2,6 +2,7 @@
 
 import io
 import re
+import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -20,6 +21,9 @@ from PIL import (
 from inference_app.config import Settings
 from inference_app.errors import BadRequest, DamagedPicture, TooLarge, UnsupportedPicture
 from inference_app.model.preprocessing import Preprocessing
+
+# Pillow's warnings tell what is odd about a client's image: nothing that an operator could change.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 class Kind(NamedTuple):

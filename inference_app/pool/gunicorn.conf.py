@@ -13,6 +13,7 @@ from inference_app.cpus import cpus_of_worker
 from inference_app.errors import SettingError
 from inference_app.model.classifier import Classifier
 from inference_app.pool import open_files, shared_memory
+from inference_app.pool.crash_report import CrashReport
 from inference_app.pool.watchdog import watch
 from inference_app.telemetry import logs, metrics, tracing
 from inference_app.web.state import state_of
@@ -49,6 +50,7 @@ header_map = "refuse"
 limit_request_fields = 64
 limit_request_line = 8190
 
+crash_report = CrashReport()
 logconfig_dict = logs.logging_config(settings.log_level, settings.log_format)
 
 
@@ -72,13 +74,17 @@ def pre_fork(server: Arbiter, worker: Worker) -> None:
 
 
 def post_fork(_server: Arbiter, worker: Worker) -> None:
-    """Let the worker count for itself."""
+    """Let the worker count for itself, and report a crash."""
     metrics.count_as_worker(worker.number)
+    crash_report.redirect_stderr()
 
 
-def child_exit(_server: Arbiter, worker: Worker) -> None:
-    """Count that a worker ended."""
+def child_exit(server: Arbiter, worker: Worker) -> None:
+    """Count that a worker ended, and log what it could not."""
     metrics.worker_ended(worker.number)
+    if text := crash_report.take():
+        fields = {"worker": worker.pid, "stderr": text}
+        server.log.error("a worker wrote to stderr", extra={"fields": fields})
 
 
 def on_exit(_server: Arbiter) -> None:

@@ -1,7 +1,7 @@
 """The open files that the system allows a worker, and how many connections that makes."""
 
 CONNECTIONS = 1000  # of a worker, as Gunicorn has it by default; more wait in the backlog
-OWN = 32  # files that a worker has beside its connections: 19, measured, and some to spare
+OWN = 32  # files that a worker has beside its connections: 21, measured, and some to spare
 
 
 def raise_limit(threads: int) -> int:

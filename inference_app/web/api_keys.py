@@ -1,25 +1,26 @@
-"""Who may ask for predictions, where the one who runs the server wants to choose."""
+"""API keys: which clients may ask for predictions, on servers that have keys."""
 
 import hashlib
 import hmac
 from pathlib import Path
 
 from flask import Request
+from werkzeug.datastructures import Headers
 
 from inference_app.errors import SettingError, Unauthorized
 
-SHORTEST = 16  # characters: what is shorter can be tried out
+MIN_LENGTH = 16  # characters: shorter keys can be guessed
 
 
 class ApiKeys:
-    """The keys out of a file, a line each; empty lines and lines with # do not count.
+    """The keys in a file, a line each; empty lines and lines that start with # do not count.
 
     Digests are kept and compared, in constant time, and always all of them: how long a refusal
     takes tells nothing, not even a key's length.
     """
 
     def __init__(self, file: Path | None) -> None:
-        """Raise SettingError if the file cannot be read, holds no key or too short a one."""
+        """Raise SettingError if the file cannot be read, or holds no key or a bad one."""
         self._digests = None if file is None else [_digest(key) for key in _read(file)]
 
     def check(self, request: Request) -> None:
@@ -29,10 +30,18 @@ class ApiKeys:
         """
         if self._digests is None:
             return
-        bearer = request.authorization.token if request.authorization else None
-        sent = _digest(bearer or request.headers.get("X-API-Key", ""))
+        key = _sent(request.headers)
+        if not key:
+            raise Unauthorized("The request has no API key.")
+        sent = _digest(key)
         if sum(hmac.compare_digest(sent, digest) for digest in self._digests) == 0:
-            raise Unauthorized
+            raise Unauthorized("The request's API key is not a key of this server.")
+
+
+def _sent(headers: Headers) -> str:
+    # Not with Werkzeug's `authorization`, which takes a key with "=" inside for parameters.
+    scheme, _, bearer = headers.get("Authorization", "").partition(" ")
+    return (scheme.lower() == "bearer" and bearer.strip()) or headers.get("X-API-Key", "")
 
 
 def _digest(key: str) -> bytes:
@@ -41,10 +50,17 @@ def _digest(key: str) -> bytes:
 
 def _read(file: Path) -> list[str]:
     try:
-        lines = [line.strip() for line in file.read_text("utf-8").splitlines()]
+        lines = file.read_text("utf-8-sig").split("\n")  # Windows' editors add a byte order mark
     except (OSError, ValueError) as error:
         raise SettingError(f"API_KEYS_FILE: {file} cannot be read: {error}") from error
-    keys = [line for line in lines if line and not line.startswith("#")]
-    if not keys or min(map(len, keys)) < SHORTEST:
-        raise SettingError(f"API_KEYS_FILE: {file} must hold keys of {SHORTEST} characters or more")
-    return keys
+    keys = {number: line.strip() for number, line in enumerate(lines, 1)}
+    keys = {number: key for number, key in keys.items() if key and not key.startswith("#")}
+    for number, key in keys.items():
+        if len(key) < MIN_LENGTH or not (key.isascii() and key.isprintable()):
+            raise SettingError(
+                f"API_KEYS_FILE: {file}, line {number}: a key must have {MIN_LENGTH} characters or "
+                "more, of ASCII alone"
+            )
+    if not keys:
+        raise SettingError(f"API_KEYS_FILE: {file} holds no key")
+    return list(keys.values())

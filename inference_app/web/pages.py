@@ -56,11 +56,6 @@ DOCS_POLICY = f"{_POLICY}img-src 'self' data:"
 bp = Blueprint("pages", __name__, template_folder=".")
 
 
-def prefers_html() -> bool:
-    """Tell whether the client prefers HTML to text, as browsers do and curl does not."""
-    return request.accept_mimetypes.best_match(["text/plain", "text/html"]) == "text/html"
-
-
 def page() -> Response:
     """Return the page, with the limits of this server."""
     settings = current_state().settings

@@ -1,12 +1,28 @@
-"""The formats of responses: one function for each family of clients."""
+"""The formats of responses, one for each family of clients."""
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+from flask import Response, jsonify, request
+
+from inference_app.errors import RequestError, error_body
 from inference_app.model.classifier import Prediction
+from inference_app.telemetry.context import current
+from inference_app.web.parameters import Parameters
 
-Formatter = Callable[[Prediction], dict[str, Any]]
+JSON, TEXT = "application/json", "text/plain"
+
+# A picture's predictions, the most likely first, or why it has none.
+Result = list[Prediction] | RequestError
+
+
+class Formatter(NamedTuple):
+    """How to write a picture's best prediction; `default` is the type unless a client asks."""
+
+    to_json: Callable[[Prediction], dict[str, Any]]
+    to_text: Callable[[Prediction], str]
+    default: str = JSON
 
 
 def nested(best: Prediction) -> dict[str, Any]:
@@ -24,23 +40,76 @@ def class_only(best: Prediction) -> dict[str, Any]:
     return {"class_id": best.class_id, "class_name": best.class_name}
 
 
-def to_json(
-    results: Sequence[Sequence[Prediction]], formatter: Formatter, *, ranked: bool
-) -> dict[str, Any]:
-    """Format the predictions for each picture; several pictures come as a list of ``results``.
+NESTED = Formatter(nested, lambda best: best.label)
+CLASS_ONLY = Formatter(class_only, lambda best: best.class_name)
+PLAIN_LABEL = CLASS_ONLY._replace(default=TEXT)
 
-    `ranked` adds the whole ranking as ``predictions``.
+
+def respond(results: Sequence[Result], formatter: Formatter, parameters: Parameters) -> Response:
+    """Return the response; its status is an error's only if none of the pictures has a result."""
+    failures = [result for result in results if isinstance(result, RequestError)]
+    all_failed = len(failures) == len(results)
+    _note(results, failures)
+    if _wants_text(formatter, parameters) and not all_failed:
+        return Response(to_text(results, formatter), mimetype=TEXT)
+    reply = jsonify(to_json(results, formatter, ranked=parameters.top_k is not None))
+    reply.status_code = failures[0].status if all_failed else 200
+    return reply
+
+
+def _note(results: Sequence[Result], failures: Sequence[RequestError]) -> None:
+    """Note for the log the label of a single picture, or why the first that failed did."""
+    context = current()
+    if failures:
+        context.error_type, context.error_message = failures[0].type, str(failures[0])
+    elif len(results) == 1 and isinstance(results[0], list):
+        context.label = results[0][0].name
+
+
+def _wants_text(formatter: Formatter, parameters: Parameters) -> bool:
+    if parameters.format:
+        return parameters.format == "text"
+    default = JSON if parameters.top_k else formatter.default  # a text has no ranking
+    return request.accept_mimetypes.best_match([default, JSON, TEXT], default) == TEXT
+
+
+def to_json(results: Sequence[Result], formatter: Formatter, *, ranked: bool) -> dict[str, Any]:
+    """Format the result of one picture, or those of several as a list of ``results``.
+
+    `ranked` adds the ranking as ``predictions``. ``success`` is whether no picture failed; if all
+    of several did, the first one's ``error`` is that of the request.
     """
-    formatted = [
-        formatter(ranking[0]) | (_predictions(ranking) if ranked else {}) for ranking in results
+    each = [_one_to_json(result, formatter, ranked=ranked) for result in _numbered(results)]
+    if len(each) == 1:
+        return each[0]
+    failed = ["error" in one for one in each]
+    return (each[0] if all(failed) else {}) | {"success": not any(failed), "results": each}
+
+
+def _one_to_json(result: Result, formatter: Formatter, *, ranked: bool) -> dict[str, Any]:
+    if isinstance(result, RequestError):
+        return error_body(result.type, str(result), current().id)
+    ranking = {"predictions": [each.to_json() for each in result]} if ranked else {}
+    return formatter.to_json(result[0]) | ranking
+
+
+def to_text(results: Sequence[Result], formatter: Formatter) -> str:
+    """Return the most likely label of each picture, a line each; of a failure, ``error: ...``."""
+    return "\n".join(
+        f"error: {' '.join(str(result).split())}"
+        if isinstance(result, RequestError)
+        else formatter.to_text(result[0])
+        for result in _numbered(results)
+    )
+
+
+def _numbered(results: Sequence[Result]) -> Sequence[Result]:
+    """Say in each failure which of several pictures it is."""
+    if len(results) == 1:
+        return results
+    return [
+        type(result)(f"Picture {number} of {len(results)}: {result}")
+        if isinstance(result, RequestError)
+        else result
+        for number, result in enumerate(results, 1)
     ]
-    return formatted[0] if len(formatted) == 1 else {"success": True, "results": formatted}
-
-
-def _predictions(ranking: Sequence[Prediction]) -> dict[str, Any]:
-    return {"predictions": [each.to_json() for each in ranking]}
-
-
-def to_text(results: Sequence[Sequence[Prediction]]) -> str:
-    """Return the most likely label of each picture, a line each."""
-    return "\n".join(ranking[0].label for ranking in results)

@@ -1,4 +1,4 @@
-"""A small server that answers with the status that is posted."""
+"""A small server that responds with the status that is posted."""
 
 import threading
 from collections.abc import Iterator
@@ -8,26 +8,26 @@ import pytest
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers a POST with the status that it holds, and a GET with 503."""
+    """Responds to a POST with the status that it holds, and to a GET with 503."""
 
     protocol_version = "HTTP/1.1"  # connections are kept
 
     def do_POST(self) -> None:
-        """Answer."""
-        self.answer(int(self.rfile.read(3)))
+        """Respond."""
+        self.respond(int(self.rfile.read(3)))
 
     def do_GET(self) -> None:
-        """Answer."""
-        self.answer(503)
+        """Respond."""
+        self.respond(503)
 
-    def answer(self, status: int) -> None:
+    def respond(self, status: int) -> None:
         """Send a response without a body."""
         self.send_response(status)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 as inherited
-        """Say nothing."""
+        """Write no log."""
 
 
 @pytest.fixture

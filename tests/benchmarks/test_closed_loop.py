@@ -26,15 +26,15 @@ def test_a_client_that_is_refused_pauses_until_the_end_at_most(url: str) -> None
     assert time.monotonic() - start < 30
 
 
-def test_what_is_answered_after_the_end_does_not_count(url: str) -> None:
+def test_a_response_after_the_end_does_not_count(url: str) -> None:
     assert post_until(time.monotonic(), url, HERE, repeat(*post(b"200")), 0) == {}
 
 
-def test_no_answer_counts_too(url: str) -> None:
+def test_no_response_counts_too(url: str) -> None:
     documentation = "192.0.2.1"  # RFC 5737: not an address of this machine
     end = time.monotonic() + 0.1
-    assert post_until(end, url, documentation, post(b"200"), 0) == {"no answer": 1}
+    assert post_until(end, url, documentation, post(b"200"), 0) == {"no response": 1}
 
 
-def test_the_slowest_get_is_timed_whatever_its_status(url: str) -> None:
+def test_the_slowest_get_is_timed_with_any_status(url: str) -> None:
     assert 0 < slowest_get(time.monotonic() + 0.1, url, HERE, 0.01) < 30_000

@@ -1,4 +1,4 @@
-"""What becomes of normal clients beside attackers, against a small server; nothing is measured."""
+"""Normal clients and attackers against a small server; nothing is measured here."""
 
 from benchmarks import fairness
 

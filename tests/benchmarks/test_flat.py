@@ -33,7 +33,7 @@ def test_samples_are_evenly_spaced() -> None:
     assert [len(some) for some in flat.order(3000)] == [150] * flat.SAMPLES
 
 
-def test_every_kind_has_bodies_and_the_bad_are_bad() -> None:
+def test_every_kind_has_bodies_and_the_bad_are_refused() -> None:
     posted = flat.bodies([pictures.generated(20_000)])
     assert posted.keys() == flat.MIX.keys()
     assert posted["empty body"] == [b""]
@@ -41,12 +41,12 @@ def test_every_kind_has_bodies_and_the_bad_are_bad() -> None:
         Image.open(io.BytesIO(posted["truncated JPEG"][0])).load()
 
 
-def test_growth_is_the_most_of_any_worker() -> None:
+def test_growth_is_the_largest_of_all_workers() -> None:
     samples = [{1: 180.0, 2: 185.0}, {1: 199.0, 2: 186.0}, {1: 181.04, 2: 187.5}]
     assert flat.grown(samples) == 2.5
 
 
-def test_growth_of_a_worker_that_died_is_none() -> None:
+def test_a_worker_that_died_has_no_growth() -> None:
     with pytest.raises(RuntimeError, match=r"\[1, 2\] became \[1, 3\]"):
         flat.grown([{1: 180.0, 2: 185.0}, {1: 180.0, 3: 20.0}])
 
@@ -56,5 +56,5 @@ def test_statuses_are_counted_by_kind() -> None:
     assert (found["PNG"], found["empty body"], found["photo"]) == ({"200": 10}, {"400": 2}, {})
 
 
-def test_pictures_with_two_answers_are_counted() -> None:
+def test_pictures_with_two_responses_are_counted() -> None:
     assert flat.changeable(Counter(SEEN)) == 1

@@ -8,7 +8,7 @@ def test_every_request_has_its_status(url: str) -> None:
     assert [status for status, _ in outcomes] == [200, 503, 200]
 
 
-def test_nobody_there_is_an_outcome_too(url: str) -> None:
+def test_no_server_is_an_outcome_too(url: str) -> None:
     ((status, _),) = open_loop.post_at([0.0], url.replace("127.0.0.1", "127.0.0.9"), [b""], "")
     assert status == 0
 

@@ -1,11 +1,11 @@
-"""The pure part of the benchmark of overload: summing up what was sent and answered."""
+"""The pure part of the benchmark of overload: summing up requests and responses."""
 
 import pytest
 
 from benchmarks import overload
 
 
-def test_answers_are_summed_up_by_status() -> None:
+def test_responses_are_summed_up_by_status() -> None:
     rows = [(10.0 * number, "200", float(number + 1)) for number in range(100)]
     rows += [(1000.0 + 10 * number, "503", 2.0) for number in range(50)]
     found = overload.summary(rows, 10, 10)
@@ -22,7 +22,7 @@ def test_a_latency_counts_from_when_its_request_was_due() -> None:
     assert found["answers"]["200"]["p99_ms"] == pytest.approx(35, abs=1)
 
 
-def test_a_server_that_answers_nothing_has_no_goodput() -> None:
+def test_a_server_that_does_not_respond_has_no_goodput() -> None:
     found = overload.summary([(0.0, "-1", 1.0)], 10, 10)
     assert found["goodput_per_s"] == 0
     assert found["answers"]["-1"]["count"] == 1

@@ -4,10 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
-from benchmarks import processes, wrk
-from benchmarks.peers import bodies, environments, report
-from benchmarks.peers.servers import SERVERS, Tuning
+from benchmarks import bodies, environments, wrk
+from benchmarks.__main__ import cli
+from benchmarks.peers import report
+from benchmarks.peers.servers import SERVERS
+from benchmarks.servers import Tuning
 
 REPORT = """Running 4s test @ http://127.0.0.1:43211/predict
   1 threads and 16 connections
@@ -37,18 +40,18 @@ def test_wrk_report_is_read() -> None:
     assert (load.errors, load.client_cpu_share) == (0, 0.0081)
 
 
-def test_answers_that_failed_are_errors_and_no_images() -> None:
+def test_failed_responses_are_errors_and_not_images() -> None:
     load = wrk.parse(fill(errors=ERRORS), 16, 0)
     assert (load.non_2xx, load.socket_errors, load.errors) == (100, 6, 106)
     assert load.images_per_s == 72.5
 
 
-def test_no_answers_have_no_percentiles() -> None:
+def test_no_responses_have_no_percentiles() -> None:
     load = wrk.parse(fill(requests=0), 64, 0)
     assert (load.images_per_s, load.p50_ms, load.p99_ms) == (0, None, None)
 
 
-def test_something_else_is_no_report() -> None:
+def test_other_text_is_not_a_report() -> None:
     with pytest.raises(ValueError, match="unable to connect"):
         wrk.parse("unable to connect to 127.0.0.1:1", 1, 0)
 
@@ -56,39 +59,6 @@ def test_something_else_is_no_report() -> None:
 @pytest.mark.parametrize(("text", "expected"), [("12.5us", 1.25e-5), ("2.00m", 120), ("1.5s", 1.5)])
 def test_times(text: str, expected: float) -> None:
     assert wrk.seconds(text) == pytest.approx(expected)
-
-
-def fake_process(proc: Path, pid: int, parent: int, pss_kb: int, mark: str = "") -> None:
-    entry = proc / str(pid)
-    entry.mkdir()
-    state = "Z" if pss_kb == 0 else "S"
-    (entry / "stat").write_text(f"{pid} (a) b) {state} {parent} 1 1 0 -1 0 0 0 0 0 150 50 0 0")
-    (entry / "environ").write_text(f"A=1\0{processes.MARK}={mark}\0")
-    (entry / "smaps_rollup").write_text(f"Rss: 9999 kB\nPss:   {pss_kb} kB\nPss_Dirty: 7 kB\n")
-
-
-@pytest.fixture
-def proc(tmp_path: Path) -> Path:
-    fake_process(tmp_path, 1, 0, 10)
-    fake_process(tmp_path, 20, 1, 1000)  # the server
-    fake_process(tmp_path, 21, 20, 2000)  # its child
-    fake_process(tmp_path, 22, 21, 3000)  # and grandchild
-    fake_process(tmp_path, 23, 20, 0)  # a zombie
-    fake_process(tmp_path, 30, 1, 4000, mark="ours")  # left by its parent
-    fake_process(tmp_path, 31, 1, 5000, mark="of somebody else")
-    return tmp_path
-
-
-def test_family_is_known_by_parents_and_by_mark(proc: Path) -> None:
-    assert processes.family(20, "ours", proc) == {20, 21, 22, 30}
-
-
-def test_pss_is_the_sum(proc: Path) -> None:
-    assert processes.pss_mb({20, 21, 30, 99}, proc) == 7.2  # 7000 KiB; 99 has ended
-
-
-def test_cpu_seconds_are_the_sum(proc: Path) -> None:
-    assert processes.cpu_seconds({20, 21, 99}, proc) == pytest.approx(4)
 
 
 def test_multipart_names_the_field() -> None:
@@ -168,6 +138,12 @@ def test_picture_is_the_same_for_the_same_figures(results: dict[str, Any], tmp_p
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
 
 
-def test_tuning_is_worded() -> None:
+def test_tuning_as_text() -> None:
     assert str(Tuning(2, 1)) == "2 x 1"
     assert str(Tuning(1, 2, 8)) == "1 x 2, batches of 8"
+
+
+def test_an_unknown_server_is_refused() -> None:
+    done = CliRunner().invoke(cli, ["peers", "--only", "naive", "--only", "other"])
+    assert done.exit_code == 2
+    assert "other; there are ours ours-app flask naive" in done.output

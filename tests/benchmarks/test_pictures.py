@@ -14,7 +14,7 @@ def opened(data: bytes) -> Image.Image:
     return Image.open(io.BytesIO(data))
 
 
-def test_generated_pictures_have_the_sizes_asked_for() -> None:
+def test_generated_pictures_have_the_requested_sizes() -> None:
     assert len(PHOTO) == pytest.approx(100_000, rel=0.05)
     assert opened(PHOTO).size == (500, 375)
 

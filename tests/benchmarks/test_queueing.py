@@ -1,4 +1,4 @@
-"""What the simulation of replicas says, where queueing theory knows the answer."""
+"""The simulation of replicas agrees with queueing theory."""
 
 import json
 import math
@@ -32,7 +32,7 @@ def test_the_mean_is_as_in_theory_however_works_differ(replica: Replica, rate: f
 def test_requests_share_a_replica_which_is_faster_with_two() -> None:
     together = Replica({1: 1.0, 2: 1.5}, [1.0])
     # Half of the first is done when the second comes. Both go on at 0.75; after 2/3 s the first is
-    # done and half of the second, whose other half takes 0.5 s alone.
+    # done and half of the second, whose other half takes 0.5 s by itself.
     assert times(together, [(0.0, 1.0), (0.5, 1.0)]) == pytest.approx([0.5 + 2 / 3, 2 / 3 + 0.5])
 
 
@@ -45,11 +45,11 @@ def test_between_and_beyond_what_was_measured() -> None:
     assert [replica.rate(count) for count in (1, 2, 3, 9)] == [10, 15, 20, 20]
 
 
-def test_replicas_that_are_dealt_to_in_turn_wait_less_than_alone_with_their_share() -> None:
+def test_replicas_served_in_turn_wait_less_than_one_with_its_share() -> None:
     assert percentiles(EVEN, 4, 28)[1] < percentiles(EVEN, 1, 7)[1]
 
 
-def test_more_than_a_replica_can_do_takes_for_ever() -> None:
+def test_beyond_capacity_the_queue_grows_without_end() -> None:
     assert percentiles(EVEN, 2, 19.5) == (math.inf, math.inf)
 
 
@@ -77,11 +77,11 @@ def test_the_document_has_the_figures_that_were_measured() -> None:
     document = (REPO / "docs/operating.md").read_text("utf-8")
     assert f"throughput grew {grown} images/s" in document
     off = results["errors_percent"]
-    assert f"{off['p99_ms_median']:.0f} % off in the middle, {off['p99_ms_most']:.0f} %" in document
+    assert f"{off['p99_ms_median']:.0f} % off in the middle, {off['p99_ms_max']:.0f} %" in document
 
 
 def test_the_command_needs_no_more_than_serving_does() -> None:
-    script = "import sys; sys.modules.update(pytest=None, matplotlib=None, torch=None)"
+    script = "import sys; sys.modules.update(psutil=None, pytest=None, matplotlib=None, torch=None)"
     run = f"{script}; from benchmarks.__main__ import cli; cli()"
     words = ["size", "--rate=50", "--p99=900", "1:10"]
     subprocess.run([sys.executable, "-c", run, *words], cwd=REPO, check=True)
@@ -89,9 +89,9 @@ def test_the_command_needs_no_more_than_serving_does() -> None:
 
 @pytest.mark.parametrize(
     ("words", "message"),
-    [(["--p99=1", "1:10"], "a picture alone"), (["--p99=99", "ten"], "'ten'")],
+    [(["--p99=1", "1:10"], "a single picture"), (["--p99=99", "ten"], "'ten'")],
 )
-def test_what_cannot_be_is_one_clear_line(words: list[str], message: str) -> None:
+def test_impossible_input_is_one_clear_line(words: list[str], message: str) -> None:
     done = CliRunner().invoke(cli, ["size", "--rate=50", *words])
     assert done.exit_code == 2
     assert message in done.output

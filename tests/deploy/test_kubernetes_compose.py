@@ -107,7 +107,9 @@ def test_users_and_ports_are_those_of_the_images(deployment: str, service: str) 
     assert user
     assert str(context["runAsUser"]) == (user[1] or user[3])
     (port,) = container(NGINX, deployment)["ports"]
-    assert re.findall(r"^EXPOSE (\d+)$", text, re.MULTILINE) == [str(port["containerPort"])]
+    exposed = re.search(r"^EXPOSE (\d+)$", text, re.MULTILINE)  # a later stage runs without NGINX
+    assert exposed
+    assert exposed[1] == str(port["containerPort"])
 
 
 def test_api_keys_are_read_where_compose_puts_them() -> None:

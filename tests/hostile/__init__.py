@@ -8,7 +8,7 @@ from tests.hostile.case import Case as Case
 
 MAKERS = (
     *(pictures.truncated, pictures.flipped, pictures.bombs, pictures.kinds, pictures.metadata),
-    *(messages.labelled, messages.forms, messages.encoded, messages.addressed),
+    *(messages.labelled, messages.forms, messages.parts, messages.encoded, messages.addressed),
 )
 
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 
 from tests.hostile.case import FINE, REFUSED, Case
+from tests.hostile.json_bodies import JSON_BODIES
 from tests.hostile.pictures import samples
 
 FORM = "multipart/form-data; boundary=x"
@@ -71,8 +72,30 @@ def forms() -> Iterator[Case]:
     }  # fmt: skip
     for name, (kind, form) in broken.items():
         yield Case(f"form with {name}", form, REFUSED, headers={"Content-Type": kind})
-    text = part("image", base64.b64encode(data), "\r\nContent-Transfer-Encoding: base64")
-    yield Case("a part in base64", text + b"\r\n--x--\r\n", REFUSED, headers={"Content-Type": FORM})
+
+
+def parts() -> Iterator[Case]:
+    """Yield forms whose parts have strange heads, and pictures that clients damaged."""
+    data = samples()["baseline JPEG"]
+    end, headers = b"\r\n--x--\r\n", {"Content-Type": FORM}
+    refused = {
+        "in base64": "\r\nContent-Transfer-Encoding: base64",
+        "in an unknown encoding": "\r\nContent-Transfer-Encoding: " + "a" * 3000,
+        "that is a form": "\r\nContent-Type: multipart/mixed; boundary=x",
+        "with 40 headers": "\r\nX: a" * 40,
+    }
+    for name, head in refused.items():
+        yield Case(f"a part {name}", part("image", data, head) + end, REFUSED, headers=headers)
+    continued = part("image", data, "\r\n " + "; a" * 1000) + end
+    yield Case("a part with a continued header", continued, FINE, headers=headers)
+    for file_name in (b"\xe9.jpg", b"\x95\x5c.jpg", b"\x95\x5c", b"\xff\xfe\xe9\0.\0j\0p\0g\0"):
+        form = part("image", data, '; filename="NAME"').replace(b"NAME", file_name) + end
+        yield Case(f"a file name {file_name!r}", form, FINE, headers=headers)
+    mixed = part("image", data) + b"\r\n" + part("image", b"text") + end
+    yield Case("a good picture and a bad one", mixed, FINE, headers=headers)
+    stripped = data.translate(None, b"\r\n\0")
+    urlencoded = {"Content-Type": "application/x-www-form-urlencoded"}
+    yield Case("curl -d", stripped, frozenset({400}), headers=urlencoded)
 
 
 def encoded() -> Iterator[Case]:
@@ -104,6 +127,8 @@ def encoded() -> Iterator[Case]:
     )  # fmt: skip
     for number, text in enumerate(texts):
         yield Case(f"JSON text {number}", text, REFUSED)
+    for name, make in JSON_BODIES.items():
+        yield Case(f"JSON of {name}", make(500_000), REFUSED)
 
 
 def addressed() -> Iterator[Case]:
@@ -116,6 +141,8 @@ def addressed() -> Iterator[Case]:
         yield Case(f"top_k={value}", data, FINE, path=f"/predict?top_k={value}")
     for value in ("xml", "", "JSON", "text%0d%0aSet-Cookie:a"):
         yield Case(f"format={value}", data, bad, path=f"/predict?format={value}")
+    for name in ("topk", "", "top_k%00", "a" * 3000, "%ff", "format[]", "\u0661"):
+        yield Case(f"parameter {name[:20]}", data, bad, path=f"/predict?{name}=1")
     paths = (
         "/predict/", "//predict", "/predict%00", "/predict%2f..%2f", "/..%2f..%2fetc%2fpasswd",
         "/.git/config", "/.env", "/predict.php", "/%ff", "/a" * 500, "/;/predict", "/predict\\",

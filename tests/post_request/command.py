@@ -6,8 +6,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.post_request import FOLDER
+from tests.conftest import REPO
 
+FOLDER = REPO / "post_request"
 SCRIPT = FOLDER / "post_request.py"
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 @dataclass
 class Reply:
-    """What the server says to one request."""
+    """The response to one request."""
 
     status: int
     body: bytes
@@ -45,7 +45,7 @@ def refusal(status: int, message: str, **headers: str) -> Reply:
 
 
 TABBY = success("tabby, tabby cat")
-BROKEN = Reply(0, b"")  # the connection ends without an answer
+BROKEN = Reply(0, b"")  # the connection ends without a response
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -78,7 +78,7 @@ class Handler(BaseHTTPRequestHandler):
         self.reply(self.server.next_reply(name))
 
     def do_GET(self) -> None:
-        """Answer /livez, whereby the client knows a server."""
+        """Respond to /livez, by which the client finds a server."""
         self.reply(Reply(200 if self.path == "/livez" and self.server.is_alive else 404, b""))
 
     def reply(self, reply: Reply) -> None:
@@ -94,14 +94,14 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(reply.body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Keep the test's output clean."""
+        """Write no log."""
 
 
 class Server(ThreadingHTTPServer):
-    """Plays the contract; `plans` holds the replies by file name, the last one stays."""
+    """`plans` holds the replies by file name, in order; the last one stays."""
 
     daemon_threads = True
-    block_on_close = False  # some tests leave a request unanswered
+    block_on_close = False  # some tests leave a request without a response
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -113,7 +113,7 @@ class Server(ThreadingHTTPServer):
         self.arrived, self.release = threading.Event(), threading.Event()
 
     def before_reply(self, name: str) -> None:
-        """Hold back the answers to some pictures until the test ends."""
+        """Hold back the responses to some pictures until the test ends."""
         if name in self.held:
             self.arrived.set()
             self.release.wait(60)
@@ -124,7 +124,7 @@ class Server(ThreadingHTTPServer):
         return plan.pop(0) if len(plan) > 1 else plan[0]
 
     def handle_error(self, *_: object) -> None:
-        """Say nothing of clients that went away."""
+        """Write nothing about clients that disconnected."""
 
     def names(self) -> list[str]:
         """Return the names of the pictures that arrived, sorted."""

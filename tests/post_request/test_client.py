@@ -1,4 +1,4 @@
-"""The client library, asked as a function."""
+"""The client library."""
 
 import subprocess
 import sys
@@ -10,8 +10,7 @@ import pytest
 from client import Client, PredictError, Prediction, Result, ServerAwayError, predict_url
 
 from tests.conftest import ESPRESSO, REPO
-from tests.post_request import FOLDER
-from tests.post_request.command import environment
+from tests.post_request.command import FOLDER, environment
 from tests.post_request.planned import BROKEN, TABBY, Reply, Server, refusal, success
 from tests.support import server as real
 
@@ -55,7 +54,7 @@ def test_a_path_and_its_bytes_are_the_same(real_server: real.Server) -> None:
     assert len(data.predictions) == 5
 
 
-def test_an_error_says_what_the_server_says(real_server: real.Server) -> None:
+def test_an_error_has_the_server_s_message(real_server: real.Server) -> None:
     with pytest.raises(PredictError) as caught:
         ask(real_server.url, ESPRESSO.read_bytes()[:5000], api_key=KEY)
     error = caught.value
@@ -105,7 +104,7 @@ def test_three_tries_with_bounded_waits(
     assert waits == [waited, waited]
 
 
-def test_as_many_tries_as_the_caller_wants(server: Server, waits: list[float]) -> None:
+def test_the_caller_sets_the_number_of_retries(server: Server, waits: list[float]) -> None:
     server.plans["picture"] = [refusal(503, "busy", Retry_After="1")]
     with pytest.raises(PredictError):
         ask(server.url, retries=0)
@@ -113,9 +112,7 @@ def test_as_many_tries_as_the_caller_wants(server: Server, waits: list[float]) -
 
 
 @pytest.mark.parametrize("status", [400, 413, 422, 500, 504])
-def test_other_failures_are_not_tried_again(
-    server: Server, waits: list[float], status: int
-) -> None:
+def test_other_failures_are_not_retried(server: Server, waits: list[float], status: int) -> None:
     server.plans["picture"] = [refusal(status, "no", Retry_After="1")]
     with pytest.raises(PredictError) as caught:
         ask(server.url)
@@ -123,33 +120,33 @@ def test_other_failures_are_not_tried_again(
     assert (len(server.seen), waits) == (1, [])
 
 
-def test_a_connection_that_ends_without_an_answer_is_made_again(server: Server) -> None:
+def test_a_connection_that_ends_without_a_response_is_retried(server: Server) -> None:
     server.plans["picture"] = [BROKEN, TABBY]
     assert ask(server.url).label == "tabby, tabby cat"
     assert [seen.data for seen in server.seen] == [b"picture", b"picture"]
 
 
-def test_a_server_that_is_away_is_tried_three_times(nobody: str, waits: list[float]) -> None:
+def test_a_missing_server_is_tried_three_times(nobody: str, waits: list[float]) -> None:
     with pytest.raises(ServerAwayError, match=f"^no server at {nobody}/predict$"):
         ask(nobody)
     assert waits == [1]  # the first time at once
 
 
-def test_a_server_too_slow_is_not_made_slower(server: Server, waits: list[float]) -> None:
+def test_a_timeout_is_not_retried(server: Server, waits: list[float]) -> None:
     server.held = {"picture"}
     with pytest.raises(PredictError, match=r"no response from the server: .*timeout=0\.2"):
         ask(server.url, timeout=0.2)
     assert (len(server.seen), waits) == (1, [])
 
 
-def test_a_server_without_tls_is_not_tried_again(server: Server, waits: list[float]) -> None:
+def test_a_server_without_tls_is_not_retried(server: Server, waits: list[float]) -> None:
     with pytest.raises(PredictError, match="SSL") as caught:
         ask(server.url.replace("http:", "https:"))
     assert caught.value.status is None
     assert waits == []
 
 
-# Answers
+# Responses
 
 
 @pytest.mark.parametrize(
@@ -165,7 +162,7 @@ def test_a_server_without_tls_is_not_tried_again(server: Server, waits: list[flo
         success("cat", predictions=[{"class_id": "n1", "label": "cat", "score": "high"}]).body,
     ],
 )
-def test_an_answer_without_a_prediction_is_an_error(server: Server, body: bytes) -> None:
+def test_a_response_without_a_prediction_is_an_error(server: Server, body: bytes) -> None:
     server.plans["picture"] = [Reply(200, body)]
     with pytest.raises(PredictError, match=r"^200 unexpected response: {"):
         ask(server.url)
@@ -225,7 +222,7 @@ def test_it_can_be_imported(folder: Path, line: str) -> None:
     assert (done.stdout, done.stderr) == ("http://host/predict\n", "")
 
 
-def test_it_stands_alone(tmp_path: Path) -> None:
+def test_it_needs_no_other_file(tmp_path: Path) -> None:
     (tmp_path / "client.py").write_bytes((FOLDER / "client.py").read_bytes())
     check = [sys.executable, "-c", "from client import Client"]
     done = subprocess.run(check, cwd=tmp_path, env=environment(), capture_output=True)

@@ -13,8 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import ESPRESSO, encode
-from tests.post_request import FOLDER
-from tests.post_request.command import environment
+from tests.post_request.command import FOLDER, environment
 from tests.support.server import Server, free_port, serving
 
 KEY = "a-key-of-the-tests"
@@ -131,7 +130,7 @@ def test_no_server_is_a_failure() -> None:
     assert "Connection refused" in run.err
 
 
-def test_it_is_quiet_unless_told(server: Server) -> None:
+def test_it_is_quiet_by_default(server: Server) -> None:
     options = ["--users", "2", "--steps", "2", "--run-time", "4s"]
     quiet, loud = load(server.url, *options), load(server.url, *options, "--print-stats")
     assert len(quiet.out.splitlines()) == 4  # a head, two steps, an empty line

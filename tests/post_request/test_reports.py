@@ -1,4 +1,4 @@
-"""What the client prints of its answers."""
+"""What the client prints of its results."""
 
 import json
 import re
@@ -29,7 +29,7 @@ def test_an_unreadable_file_is_a_failed_row(server: Server, tmp_path: Path) -> N
     assert result.lines[-1].startswith("1 ok, 1 failed, ")
 
 
-def test_labels_are_no_markup_and_no_control_codes(server: Server, tmp_path: Path) -> None:
+def test_labels_are_neither_markup_nor_control_codes(server: Server, tmp_path: Path) -> None:
     server.plans["a.jpg"] = [success("[red]x[/blue] :cat: \x1b[2J\x9b\u202e\nend")]
     files = [picture(tmp_path / name) for name in ("a.jpg", "b.jpg")]
     result = run(*files, "--url", server.url)
@@ -37,7 +37,7 @@ def test_labels_are_no_markup_and_no_control_codes(server: Server, tmp_path: Pat
     assert not set(result.out) & set("\x1b\x9b\u202e")
 
 
-def test_failure_messages_are_no_markup(server: Server, tmp_path: Path) -> None:
+def test_failure_messages_are_not_markup(server: Server, tmp_path: Path) -> None:
     server.plans["a.jpg"] = [refusal(400, "[bold]no[/italic]")]
     files = [picture(tmp_path / name) for name in ("a.jpg", "b.jpg")]
     assert "400 [bold]no[/italic]" in cells(run(*files, "--url", server.url), "a.jpg")

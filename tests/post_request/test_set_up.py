@@ -22,7 +22,7 @@ NEEDS_BASH = pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash
         ("requirements-load.txt", {"requests", "rich", "locust"}),
     ],
 )
-def test_requirements_are_exact_and_name_no_index(file: str, wanted: set[str]) -> None:
+def test_requirements_are_exact_and_without_an_index(file: str, wanted: set[str]) -> None:
     lines = (SCRIPT.parent / file).read_text(encoding="utf-8").splitlines()
     pins = [line for line in lines if not line.startswith("#")]
     assert wanted <= {pin.partition("==")[0] for pin in pins}
@@ -81,7 +81,7 @@ def test_set_up_makes_a_client_that_works_and_may_run_again(
 
 
 def path_with(folder: Path, **programs: str) -> str:
-    """Return a PATH that holds dirname and these shell scripts, no more."""
+    """Return a PATH that holds only dirname and these shell scripts."""
     folder.mkdir()
     (folder / "dirname").symlink_to(shutil.which("dirname") or "")
     for name, body in programs.items():

@@ -2,10 +2,13 @@
 
 import json
 import os
+import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +21,7 @@ from tests.stack.docker import PROJECT, compose, docker, inspect, needs_docker, 
 from tests.stack.load import Load
 from tests.stack.running import Stack, answers, clean_environment
 from tests.support.contracts import CONTRACTS, Contract
+from tests.support.readme import commands
 from tests.support.server import free_port, wait_until
 
 pytestmark = needs_docker
@@ -60,9 +64,55 @@ def test_only_nginx_is_published(stack: Stack) -> None:
     assert list(inspect(stack, "nginx")["HostConfig"]["PortBindings"]) == ["8080/tcp"]
 
 
-def test_the_app_has_no_way_out(stack: Stack) -> None:
+def test_the_app_reaches_no_other_network(stack: Stack) -> None:
     (network,) = inspect(stack, "inference_app")["NetworkSettings"]["Networks"]
     assert json.loads(docker("network", "inspect", network))[0]["Internal"] is True
+
+
+def test_the_app_reaches_nothing_of_the_host(stack: Stack) -> None:
+    with socket.create_server(("0.0.0.0", 0)) as server:  # noqa: S104
+        port = server.getsockname()[1]
+        networks = {
+            service: inspect(stack, service)["NetworkSettings"]["Networks"]
+            for service in ("inference_app", "nginx")
+        }
+        # NGINX, which has a way out, does reach it: this would be seen.
+        (gateway,) = {each["Gateway"] for each in networks["nginx"].values()} - {""}
+        reach = ["curl", "--connect-timeout", "3", "--max-time", "3", f"http://{gateway}:{port}"]
+        tried = subprocess.run(
+            ["docker", "compose", "exec", "nginx", *reach],
+            cwd=stack.checkout,
+            env=stack.environment,
+        )
+        assert tried.returncode == 28  # connected, and not answered
+        (own,) = networks["inference_app"].values()
+        first = str(next(ip_network(f"{own['IPAddress']}/{own['IPPrefixLen']}", False).hosts()))
+        for address in {first, gateway, *host_addresses()}:
+            script = f"import socket; socket.create_connection(('{address}', {port}), 3)"
+            said = subprocess.run(
+                ["docker", "compose", "exec", "inference_app", "python", "-c", script],
+                cwd=stack.checkout,
+                env=stack.environment,
+                capture_output=True,
+                text=True,
+            )
+            assert said.returncode == 1, address
+            assert "Error" in said.stderr
+
+
+def host_addresses() -> list[str]:
+    """Return the IPv4 addresses of this machine but for the loopback's."""
+    said = subprocess.run(["hostname", "-I"], capture_output=True, text=True, check=True).stdout
+    return [address for address in said.split() if ":" not in address]
+
+
+def test_replicas_are_kept_by_the_next_up(stack: Stack) -> None:
+    three = replace(stack, environment=stack.environment | {"REPLICAS": "3"})
+    for _ in range(2):
+        compose(three, "up", "--detach", "--wait")
+        assert len(compose(stack, "ps", "--quiet", "inference_app").split()) == 3
+    compose(stack, "up", "--detach", "--wait")
+    assert len(compose(stack, "ps", "--quiet", "inference_app").split()) == 1
 
 
 def test_no_request_fails_while_replicas_come_and_go(stack: Stack) -> None:
@@ -174,6 +224,40 @@ def test_images_are_pushed_and_pulled(stack: Stack, registry: str) -> None:
         for image in images:
             docker("rmi", f"{registry}/{image}")
         compose(stack, "up", "--detach", "--wait")
+
+
+def test_images_are_built_where_there_is_nothing_to_pull(stack: Stack) -> None:
+    nowhere = f"127.0.0.1:{free_port()}/"
+    (stack.checkout / ".env").write_text(f"IMAGE_PREFIX={nowhere}\nMODEL_ID=bundled\n")
+    try:
+        run = run_docker(stack.checkout, HTTP_PORT=stack.environment["HTTP_PORT"])
+    finally:
+        (stack.checkout / ".env").unlink()
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "there is nothing to pull" in run.stdout
+    assert "building the images with bundled" in run.stdout
+    compose(stack, "up", "--detach", "--wait")
+    for name in ("inference_app", "inference_nginx"):
+        docker("rmi", f"{nowhere}{name}:test")
+
+
+def test_the_app_is_built_and_run_alone(make_checkout: Callable[[], Path]) -> None:
+    checkout, port = make_checkout(), free_port()
+    build, run, ask = commands("docs/operating.md")["The app alone"]
+    (checkout / "photo.jpg").write_bytes(ESPRESSO.read_bytes())
+    bundled = ["--build-arg", "MODEL_ID=bundled"]  # the default is fetched from the Hub
+    docker(*build.replace(" name ", " inference-alone ").split()[1:], *bundled, cwd=checkout)
+    words = run.replace("-p 5000:", f"-p {port}:").replace(" name", " inference-alone").split()
+    container = docker(words[1], "--detach", *words[2:])
+    try:
+        url = f"http://localhost:{port}"
+        wait_until(lambda: answers(url), lambda: docker("logs", container), within=60)
+        ask = ask.replace("http://localhost:5000", url)
+        said = subprocess.run(ask.split(), cwd=checkout, capture_output=True, text=True).stdout
+        assert '"espresso"' in said
+    finally:
+        docker("rm", "--force", container)
+        docker("rmi", "inference-alone")
 
 
 def test_a_model_is_prepared_while_the_image_is_built(

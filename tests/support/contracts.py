@@ -49,11 +49,16 @@ def _class(answer: requests.Response) -> bool:
 
 
 def _label(answer: requests.Response) -> bool:
-    return answer.text == "espresso" and answer.headers["Content-Type"].startswith("text/plain")
+    return answer.content == b"espresso" and answer.headers["Content-Type"].startswith("text/plain")
 
 
 def _greeting(answer: requests.Response) -> bool:
     return "/predict" in answer.text and "running" in answer.text
+
+
+def _no_image(answer: requests.Response) -> bool:
+    body: dict[str, Any] = answer.json()
+    return bool(body["message"] == "no input image")
 
 
 CONTRACTS = [
@@ -61,9 +66,9 @@ CONTRACTS = [
     Contract("greeting", "/", _greeting, method="GET"),
     Contract("DenseNet-121, JSON", "/", _class, "image"),
     Contract("DenseNet-121, upload", "/upload", _class, "file"),
-    Contract("DenseNet-121, plain label as JSON", "/predict", _class, "file"),
-    Contract(
-        "DenseNet-121, plain label by header", "/predict", _label, "file", accept="text/plain"
-    ),
-    Contract("DenseNet-121, plain label by query", "/predict?format=text", _label, "file"),
+    Contract("DenseNet-121, plain label", "/predict", _label, "file"),
+    Contract("plain label, as text", "/predict", _label, "file", accept="text/plain"),
+    Contract("plain label, as JSON", "/predict", _class, "file", accept="application/json"),
+    Contract("plain label, as JSON by query", "/predict?format=json", _class, "file"),
+    Contract("plain label, greeting", "/", _no_image, method="GET", accept="application/json"),
 ]

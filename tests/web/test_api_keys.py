@@ -1,4 +1,4 @@
-"""Who has a key is answered, who has none is told how; without a file, everybody is answered."""
+"""Clients with a key are admitted; others are told what is wrong with theirs."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +13,13 @@ from inference_app.model.classifier import Classifier
 from inference_app.web.api_keys import ApiKeys
 
 KEY = "a-key-of-24-characters-1"
+ODD_KEY = 'a=b=c, d="e" and more=='  # which HTTP libraries may take for parameters
 
 
 @pytest.fixture
 def client(settings: Settings, classifier: Classifier, tmp_path: Path) -> FlaskClient:
     file = tmp_path / "keys"
-    file.write_text(f"# of the shop\n{KEY}\n\n  another-key-of-some-length  \n")
+    file.write_text(f"# of the shop\n{KEY}\n\n  another-key-of-some-length  \n{ODD_KEY}\n")
     return create_app(replace(settings, api_keys_file=file), classifier).test_client()
 
 
@@ -28,34 +29,45 @@ def client(settings: Settings, classifier: Classifier, tmp_path: Path) -> FlaskC
         {"Authorization": f"Bearer {KEY}"},
         {"X-API-Key": KEY},
         {"X-API-Key": "another-key-of-some-length"},
+        {"Authorization": f"Bearer {ODD_KEY}"},
+        {"Authorization": f"bearer  {ODD_KEY} "},
+        {"X-API-Key": ODD_KEY},
+        {"Authorization": "Basic dTpw", "X-API-Key": KEY},
     ],
 )
 def test_a_key_opens(client: FlaskClient, espresso: bytes, headers: dict[str, str]) -> None:
     assert client.post("/predict", data=espresso, headers=headers).status_code == 200
 
 
+MISSING = "has no API key"
+WRONG = "is not a key of this server"
+
+
 @pytest.mark.parametrize(
-    "headers",
+    ("headers", "says"),
     [
-        {},
-        {"Authorization": "Bearer"},
-        {"Authorization": f"Basic {KEY}"},
-        {"Authorization": f"Bearer {KEY} "[:-2]},
-        {"X-API-Key": ""},
-        {"X-API-Key": "# of the shop"},
-        {"X-API-Key": KEY.upper()},
-        {"X-API-Key": "é" * 24},
+        ({}, MISSING),
+        ({"Authorization": "Bearer"}, MISSING),
+        ({"Authorization": "Bearer  "}, MISSING),
+        ({"Authorization": f"Basic {KEY}"}, MISSING),
+        ({"X-API-Key": ""}, MISSING),
+        ({"Authorization": f"Bearer {KEY} "[:-2]}, WRONG),
+        ({"Authorization": f"Bearer {ODD_KEY}="}, WRONG),
+        ({"X-API-Key": "# of the shop"}, WRONG),
+        ({"X-API-Key": KEY.upper()}, WRONG),
+        ({"X-API-Key": "é" * 24}, WRONG),
     ],
 )
 @pytest.mark.parametrize("path", ["/predict", "/", "/upload"])
 def test_without_a_key_nothing_is_classified(
-    client: FlaskClient, espresso: bytes, path: str, headers: dict[str, str]
+    client: FlaskClient, espresso: bytes, path: str, headers: dict[str, str], says: str
 ) -> None:
-    answer = client.post(path, data=espresso, headers=headers)
-    assert answer.status_code == 401
-    assert answer.headers["WWW-Authenticate"] == "Bearer"
-    assert answer.json is not None
-    assert answer.json["error"]["type"] == "unauthorized"
+    response = client.post(path, data=espresso, headers=headers)
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"] == "Bearer"
+    assert response.json is not None
+    assert response.json["error"]["type"] == "unauthorized"
+    assert says in response.json["error"]["message"]
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/"])
@@ -72,12 +84,35 @@ def test_a_key_is_never_logged(
     assert KEY not in caplog.text + "".join(str(vars(record)) for record in caplog.records)
 
 
-@pytest.mark.parametrize("text", ["", "# nothing\n", "short\n", f"{KEY}\nshort\n"])
-def test_a_file_without_good_keys_is_refused(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "holds no key"),
+        ("# nothing\n\n", "holds no key"),
+        ("\ufeff# nothing\n", "holds no key"),
+        ("short\n", "line 1: a key must have 16 characters"),
+        (f"{KEY}\n\nshort\n", "line 3: a key must have 16 characters"),
+        (f"{KEY}\n{'é' * 24}\n", "line 2: .* of ASCII alone"),
+        (f"{KEY}\n{KEY}\t{KEY}\n", "line 2: .* of ASCII alone"),
+        (f"{KEY}\u2028{KEY}\n", "line 1: .* of ASCII alone"),
+    ],
+)
+def test_a_file_without_good_keys_is_refused(tmp_path: Path, text: str, says: str) -> None:
     file = tmp_path / "keys"
-    file.write_text(text)
-    with pytest.raises(SettingError, match="must hold keys of 16 characters"):
+    file.write_text(text, "utf-8")
+    with pytest.raises(SettingError, match=says) as refused:
         ApiKeys(file)
+    assert KEY not in str(refused.value)
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_a_byte_order_mark_is_not_part_of_a_key(
+    settings: Settings, classifier: Classifier, tmp_path: Path, espresso: bytes, line_end: str
+) -> None:
+    file = tmp_path / "keys"
+    file.write_bytes(f"\ufeff{KEY}{line_end}# the end{line_end}".encode())
+    client = create_app(replace(settings, api_keys_file=file), classifier).test_client()
+    assert client.post("/predict", data=espresso, headers={"X-API-Key": KEY}).status_code == 200
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:

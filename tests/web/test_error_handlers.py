@@ -15,7 +15,7 @@ SECRET = "/etc/secret/path"  # noqa: S105 what no client may see
 
 REQUEST_ERRORS = [
     (errors.BadRequest("What to do."), 400, "bad_request"),
-    (errors.Unauthorized(), 401, "unauthorized"),
+    (errors.Unauthorized("What to do."), 401, "unauthorized"),
     (errors.TooLarge("What to do."), 413, "too_large"),
     (errors.UnsupportedPicture("What to do."), 415, "unsupported_picture"),
     (errors.DamagedPicture("What to do."), 422, "damaged_picture"),
@@ -62,8 +62,8 @@ def test_only_what_passes_says_when_to_come_back(
     assert raising(app, error).get("/fail").headers.get("Retry-After") == seconds
 
 
-def test_who_has_no_key_is_told_the_scheme(app: Flask) -> None:
-    answer = raising(app, errors.Unauthorized()).get("/fail")
+def test_a_client_without_a_key_is_told_the_scheme(app: Flask) -> None:
+    answer = raising(app, errors.Unauthorized("What to do.")).get("/fail")
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 

@@ -26,12 +26,21 @@ from tests.support.server import Server, serving
 NOT_FOR_CLIENTS = {"/docs/<name>", "/metrics", "/page/<path:name>"}
 PHOTO = ESPRESSO.read_bytes()
 KEY = "a key of 16 characters"
+AS_JSON = {"Accept": "application/json"}
 POSTED: dict[str, tuple[dict[str, Any], int]] = {
     "a body": ({"data": PHOTO}, 200),
     "a form": ({"files": {"image": PHOTO}}, 200),
-    "a form of an elder client": ({"files": {"file": PHOTO}}, 200),
+    "a form with a file": ({"files": {"file": PHOTO}}, 200),
+    "a form with a file, as JSON": ({"files": {"file": PHOTO}, "headers": AS_JSON}, 200),
     "several pictures": ({"files": [("image", PHOTO), ("image", PHOTO)]}, 200),
-    "several pictures of an elder client": ({"files": [("file", PHOTO), ("file", PHOTO)]}, 200),
+    "several files": ({"files": [("file", PHOTO), ("file", PHOTO)]}, 200),
+    "several files as JSON": ({"files": [("file", PHOTO)] * 2, "headers": AS_JSON}, 200),
+    "a good and a bad picture": ({"files": [("image", PHOTO), ("image", b"text")]}, 200),
+    "a good and a bad file": (
+        {"files": [("file", PHOTO), ("file", b"text")], "headers": AS_JSON},
+        200,
+    ),
+    "bad pictures": ({"files": [("image", b"text"), ("image", PHOTO[:5000])]}, 415),
     "JSON": ({"json": {"image": base64.b64encode(PHOTO).decode()}}, 200),
     "several pictures in JSON": ({"json": {"image": [base64.b64encode(PHOTO).decode()] * 2}}, 200),
     "top_k": ({"data": PHOTO, "params": {"top_k": 3}}, 200),
@@ -39,6 +48,7 @@ POSTED: dict[str, tuple[dict[str, Any], int]] = {
     "Accept": ({"data": PHOTO, "headers": {"Accept": "text/plain"}}, 200),
     "nothing": ({}, 400),
     "a wrong top_k": ({"data": PHOTO, "params": {"top_k": 0}}, 400),
+    "an unknown parameter": ({"data": PHOTO, "params": {"topk": 1}}, 400),
     "too much": ({"data": bytes(2_000_000)}, 413),
     "text": ({"data": b"text"}, 415),
     "half a picture": ({"data": PHOTO[:5000]}, 422),

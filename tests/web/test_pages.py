@@ -35,7 +35,7 @@ FILES = {
         ("text/*", "text/plain"),
         ("text/plain", "text/plain"),
         ("text/plain, text/html;q=0.9", "text/plain"),
-        ("application/json", "text/plain"),
+        ("application/json", "application/json"),
         ("", "text/plain"),
     ],
 )

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,11 +12,12 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from inference_app.errors import BadRequest, TooLarge
 from inference_app.web.upload import Upload, read_upload
+from tests.conftest import SAMPLES
 
 PICTURE = bytes(range(256)) * 3
 BASE64 = base64.b64encode(PICTURE).decode()
-WRAPPED = base64.encodebytes(PICTURE).decode()
 FORM_TYPE = "multipart/form-data; boundary=x"
+FORM_LABEL = "application/x-www-form-urlencoded"  # curl's for any body
 
 
 def form(*contents: bytes, name: str = "image") -> bytes:
@@ -29,10 +31,10 @@ def part(content: bytes = PICTURE, name: str = "photo.jpg") -> tuple[io.BytesIO,
     return io.BytesIO(content), name
 
 
-def read(most: int = 3, **sent: Any) -> Upload:
+def read(max_pictures: int = 3, **sent: Any) -> Upload:
     """Return what is read from a request that is sent as the test client would send it."""
     with Flask("x").test_request_context("/predict", method="POST", **sent):
-        return read_upload(request, most)
+        return read_upload(request, max_pictures)
 
 
 @pytest.mark.parametrize("field", ["image", "file"])
@@ -58,22 +60,15 @@ def test_of_both_fields_image_counts() -> None:
     assert read(data={"file": part(b"1"), "image": part(b"2")}) == Upload("image", [b"2"])
 
 
-@pytest.mark.parametrize("content_type", [None, "image/jpeg", "application/x-www-form-urlencoded"])
+@pytest.mark.parametrize("content_type", [None, "image/jpeg", FORM_LABEL])
 def test_the_body_may_be_the_picture(content_type: str | None) -> None:
     assert read(data=PICTURE, content_type=content_type) == Upload("image", [PICTURE])
 
 
-@pytest.mark.parametrize("content_type", [None, "application/json", "text/plain"])
-@pytest.mark.parametrize(
-    "value", [BASE64, WRAPPED, f"data:image/jpeg;base64,{BASE64}", BASE64[:7] + " " + BASE64[7:]]
-)
-def test_json_holds_base64(content_type: str | None, value: str) -> None:
-    body = " \n" + json.dumps({"image": value})
+@pytest.mark.parametrize("content_type", [None, "application/json", "text/plain", FORM_LABEL])
+def test_json_holds_base64(content_type: str | None) -> None:
+    body = json.dumps({"image": BASE64})
     assert read(data=body, content_type=content_type) == Upload("image", [PICTURE])
-
-
-def test_json_may_hold_several_pictures() -> None:
-    assert read(json={"image": ["MQ==", "Mg=="]}) == Upload("image", [b"1", b"2"])
 
 
 @pytest.mark.parametrize(
@@ -81,29 +76,28 @@ def test_json_may_hold_several_pictures() -> None:
     [
         ({}, "no picture"),
         ({"data": b""}, "no picture"),
-        ({"data": {"photo": part(), "size": "3"}}, r"its fields: photo, size\)"),
-        ({"data": b"--x--\r\n", "content_type": FORM_TYPE}, "fields: none"),
-        ({"data": PICTURE, "content_type": "multipart/form-data"}, "form cannot be read"),
-        ({"data": form(PICTURE)[:-40], "content_type": FORM_TYPE}, "end of multipart"),
-        ({"data": form(*[b"1"] * 301), "content_type": FORM_TYPE}, "Maximum segment count"),
+        ({"data": {"photo": part(), "size": "3"}}, "its fields: photo, size"),
+        ({"data": PICTURE, "content_type": "multipart/form-data"}, "no boundary"),
         ({"json": {}}, "no picture under 'image'"),
-        ({"json": {"images": BASE64}}, "no picture under 'image'"),
-        ({"data": "{"}, "no picture under 'image'"),
-        ({"data": b'{"image": "\xff"}'}, "no picture under 'image'"),
-        ({"data": '{"image":' * 100_000}, "no picture under 'image'"),
         ({"json": {"image": []}}, "no picture"),
-        ({"json": {"image": None}}, "not base64 in a string"),
-        ({"json": {"image": 7}}, "not base64 in a string"),
-        ({"json": {"image": ["MQ==", {}]}}, "not base64 in a string"),
-        ({"json": {"image": "MQ="}}, "not valid base64"),
-        ({"json": {"image": "MQ*=="}}, "not valid base64"),
-        ({"json": {"image": "é"}}, "not valid base64"),
+        ({"json": {"image": 7}}, "must be base64"),
+        ({"data": json.dumps({"image": BASE64}).encode("utf-16")}, "UTF-8"),
+        ({"data": "image=MQ==", "content_type": FORM_LABEL}, "--data-binary"),
     ],
 )
 def test_a_request_without_picture_is_told_how(sent: dict[str, Any], says: str) -> None:
     with pytest.raises(BadRequest, match=says) as refused:
         read(**sent)
     assert "curl -F image=@photo.jpg" in str(refused.value)
+
+
+@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.[jpw]*g*")), ids=lambda path: path.name)
+def test_a_picture_damaged_by_curl_is_told_how(path: Path) -> None:
+    assert read(data=path.read_bytes(), content_type=FORM_LABEL).pictures == [path.read_bytes()]
+    lines = path.read_bytes().replace(b"\r", b"\n").split(b"\n")
+    stripped = b"".join(line.partition(b"\0")[0] for line in lines)  # as curl 7.88 does
+    with pytest.raises(BadRequest, match="use --data-binary"):
+        read(data=stripped, content_type=FORM_LABEL)
 
 
 @pytest.mark.parametrize(

@@ -4,18 +4,18 @@ from pathlib import Path
 
 import bentoml
 
-from benchmarks.peers import engines
+from benchmarks.peers import engine
 
 
-@bentoml.service(workers=engines.WORKERS, traffic={"timeout": 120})
+@bentoml.service(workers=engine.WORKERS, traffic={"timeout": 120})
 class Classifier:
     """One service; BentoML gathers the lists of several requests into one."""
 
     def __init__(self) -> None:
-        self.model = engines.load()
+        self.model = engine.load()
 
     @bentoml.api(
-        batchable=engines.BATCH > 1, max_batch_size=max(engines.BATCH, 2), max_latency_ms=60_000
+        batchable=engine.BATCH > 1, max_batch_size=max(engine.BATCH, 2), max_latency_ms=60_000
     )
     def predict(self, images: list[Path]) -> list[str]:
         """Classify the multipart field `images`."""

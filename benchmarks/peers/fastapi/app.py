@@ -2,10 +2,10 @@
 
 from fastapi import FastAPI, UploadFile
 
-from benchmarks.peers import engines
+from benchmarks.peers import engine
 
 app = FastAPI()
-model = engines.load()
+model = engine.load()
 
 
 @app.post("/predict")

@@ -2,10 +2,10 @@
 
 from flask import Flask, request
 
-from benchmarks.peers import engines
+from benchmarks.peers import engine
 
 app = Flask(__name__)
-model = engines.load()
+model = engine.load()
 
 
 @app.post("/predict")

@@ -6,7 +6,7 @@ from typing import Any
 import litserve
 from fastapi import Request
 
-from benchmarks.peers import engines
+from benchmarks.peers import engine
 
 
 class Classifier(litserve.LitAPI):
@@ -14,7 +14,7 @@ class Classifier(litserve.LitAPI):
 
     def setup(self, device: str) -> None:  # noqa: ARG002 it is the CPU
         """Load the model, once a worker."""
-        self.model = engines.load()
+        self.model = engine.load()
 
     def decode_request(self, request: Request) -> Any:
         """Read the multipart field `image`."""
@@ -26,22 +26,22 @@ class Classifier(litserve.LitAPI):
 
     def predict(self, x: Any) -> Any:
         """Classify."""
-        return self.model.infer(x) if engines.BATCH > 1 else self.model.infer([x])[0]
+        return self.model.infer(x) if engine.BATCH > 1 else self.model.infer([x])[0]
 
     def unbatch(self, output: list[str]) -> list[str]:
         """They are a list already."""
         return output
 
     def encode_response(self, output: str) -> dict[str, str]:
-        """Word the answer."""
+        """Return the response."""
         return {"label": output}
 
 
 if __name__ == "__main__":
-    wait = engines.BATCH_WAIT_MS / 1000 if engines.BATCH > 1 else 0
-    api = Classifier(max_batch_size=engines.BATCH, batch_timeout=wait)
+    wait = engine.BATCH_WAIT_MS / 1000 if engine.BATCH > 1 else 0
+    api = Classifier(max_batch_size=engine.BATCH, batch_timeout=wait)
     server = litserve.LitServer(
-        api, accelerator="cpu", workers_per_device=engines.WORKERS, timeout=120
+        api, accelerator="cpu", workers_per_device=engine.WORKERS, timeout=120
     )
     server.run(
         host="127.0.0.1",

@@ -4,7 +4,7 @@ from mlserver import MLModel
 from mlserver.codecs import Base64Codec, StringCodec
 from mlserver.types import InferenceRequest, InferenceResponse
 
-from benchmarks.peers import engines
+from benchmarks.peers import engine
 
 
 class Classifier(MLModel):
@@ -12,7 +12,7 @@ class Classifier(MLModel):
 
     async def load(self) -> bool:
         """Load the model, once a worker."""
-        self.model = engines.load()
+        self.model = engine.load()
         return True
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:

@@ -4,7 +4,7 @@ from typing import Any
 
 from mosec import Server, Worker
 
-from benchmarks.peers import engines
+from benchmarks.peers import engine
 
 
 class Classifier(Worker):
@@ -12,7 +12,7 @@ class Classifier(Worker):
 
     def __init__(self) -> None:
         super().__init__()
-        self.model = engines.load()
+        self.model = engine.load()
 
     def deserialize(self, data: bytes) -> Any:
         """Decode the picture."""
@@ -20,15 +20,15 @@ class Classifier(Worker):
 
     def forward(self, data: Any) -> Any:
         """Classify a batch, or one when BATCH is 1."""
-        labels = self.model.infer(data if engines.BATCH > 1 else [data])
-        answers = [{"label": label} for label in labels]
-        return answers if engines.BATCH > 1 else answers[0]
+        labels = self.model.infer(data if engine.BATCH > 1 else [data])
+        responses = [{"label": label} for label in labels]
+        return responses if engine.BATCH > 1 else responses[0]
 
 
 if __name__ == "__main__":
     server = Server()
-    wait = engines.BATCH_WAIT_MS if engines.BATCH > 1 else 0
+    wait = engine.BATCH_WAIT_MS if engine.BATCH > 1 else 0
     server.append_worker(
-        Classifier, num=engines.WORKERS, max_batch_size=engines.BATCH, max_wait_time=wait
+        Classifier, num=engine.WORKERS, max_batch_size=engine.BATCH, max_wait_time=wait
     )
     server.run()

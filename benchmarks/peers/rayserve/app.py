@@ -7,19 +7,19 @@ import ray
 from ray import serve
 from starlette.requests import Request
 
-from benchmarks.peers import engines
+from benchmarks.peers import engine
 
 
 @serve.deployment(
-    num_replicas=engines.WORKERS, max_ongoing_requests=64, ray_actor_options={"num_cpus": 1}
+    num_replicas=engine.WORKERS, max_ongoing_requests=64, ray_actor_options={"num_cpus": 1}
 )
 class Classifier:
     """Takes the picture as the request's body."""
 
     def __init__(self) -> None:
-        self.model = engines.load()
+        self.model = engine.load()
 
-    @serve.batch(max_batch_size=engines.BATCH, batch_wait_timeout_s=engines.BATCH_WAIT_MS / 1000)
+    @serve.batch(max_batch_size=engine.BATCH, batch_wait_timeout_s=engine.BATCH_WAIT_MS / 1000)
     async def infer(self, pictures: list[Any]) -> list[str]:
         """Classify a batch."""
         return self.model.infer(pictures)
@@ -27,7 +27,7 @@ class Classifier:
     async def __call__(self, request: Request) -> dict[str, str]:
         """Decode a picture and wait for its batch."""
         picture = self.model.decode(await request.body())
-        if engines.BATCH == 1:
+        if engine.BATCH == 1:
             return {"label": self.model.infer([picture])[0]}
         return {"label": await self.infer(picture)}
 

@@ -6,16 +6,16 @@ import shutil
 import sys
 from pathlib import Path
 
-from benchmarks.peers import engines
+from benchmarks.peers import engine
 
 MANIFEST = {"runtime": "python", "model": {"modelName": "resnet", "handler": "handler.py"}}
 MODEL = {
     "defaultVersion": True,
     "marName": "resnet",
-    "minWorkers": engines.WORKERS,
-    "maxWorkers": engines.WORKERS,
-    "batchSize": engines.BATCH,
-    "maxBatchDelay": engines.BATCH_WAIT_MS,
+    "minWorkers": engine.WORKERS,
+    "maxWorkers": engine.WORKERS,
+    "batchSize": engine.BATCH,
+    "maxBatchDelay": engine.BATCH_WAIT_MS,
     "responseTimeout": 120,
 }
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from benchmarks.peers import engines
+from benchmarks.peers import engine
 
 
 class Classifier:
@@ -10,7 +10,7 @@ class Classifier:
 
     def initialize(self, context: Any) -> None:  # noqa: ARG002 the environment says all
         """Load the model, once a worker."""
-        self.model = engines.load()
+        self.model = engine.load()
 
     def handle(self, data: list[dict[str, Any]], context: Any) -> list[str]:  # noqa: ARG002
         """Classify a batch."""

@@ -1,35 +1,36 @@
-"""What the hostile requests of the tests cost: the time of each, and memory."""
+"""Measure the time and memory of each hostile request: `python -m tests.hostile`."""
 
+import json
 import socket
 import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from benchmarks import machine, processes
-from benchmarks.worker import children, serving, wait_for
+from benchmarks import machine, models, ours, processes
 from tests.hostile import Case, corpus
 
+RESULTS = Path("benchmarks/results/hostile.json")
 SLOWEST = 10
 
 
 def measure(model: Path) -> dict[str, Any]:
-    """Return the ms of the slowest requests, and the most MB of PSS of a worker."""
-    most = 0.0
-    with serving(model, workers=2) as (url, master):
-        wait_for(f"{url}/readyz")
-        before, times = children(master), []
+    """Return the ms of the slowest requests, and the largest memory of a worker in MB of PSS."""
+    largest = 0.0
+    with ours.app_alone(model, workers=2) as (url, master):
+        ours.wait_for(f"{url}/readyz")
+        before, times = processes.children(master), []
         for case in corpus():
             times.append((_ms(url, case), case.name))
-            most = max(most, *(processes.pss_mb([pid]) for pid in before))
-        survived = before == children(master)
+            largest = max(largest, *(processes.pss_mb([pid]) for pid in before))
+        survived = before == processes.children(master)
     times.sort(reverse=True)
     return {
         "machine": machine.facts(),
         "model": model.name,
         "requests": len(times),
         "slowest_ms": {name: ms for ms, name in times[:SLOWEST]},
-        "pss_mb_of_a_worker_max": most,
+        "pss_mb_of_a_worker_max": largest,
         "no_worker_died": survived,
     }
 
@@ -42,3 +43,9 @@ def _ms(url: str, case: Case) -> float:
         while connection.recv(65536):
             pass
     return round((time.perf_counter() - start) * 1000, 1)
+
+
+if __name__ == "__main__":
+    text = json.dumps(measure(models.random_resnet_50()), indent=1, ensure_ascii=False)
+    RESULTS.write_text(text + "\n", "utf-8")
+    print(text)

@@ -21,7 +21,7 @@ class Model(Protocol):
         """Return the model's input for a picture's bytes."""
 
     def infer(self, pictures: list[Any]) -> list[str]:
-        """Return the likeliest label of each input, BATCH of them at most."""
+        """Return the best label of each input, BATCH of them at most."""
 
 
 def load() -> Model:
@@ -49,7 +49,7 @@ class Torch:
         return self._processor(picture, return_tensors="pt")["pixel_values"]
 
     def infer(self, pictures: list[Any]) -> list[str]:
-        """Return the likeliest label of each tensor."""
+        """Return the best label of each tensor."""
         import torch
 
         with torch.inference_mode():
@@ -85,7 +85,7 @@ class OpenVino:
         return decode_plainly(data, preprocessing.resize, preprocessing.crop[0])
 
     def infer(self, pictures: list[Any]) -> list[str]:
-        """Return the likeliest label of each; the engine takes batches of its sizes alone."""
+        """Return the best label of each; the engine takes only batches of its sizes."""
         import numpy as np
 
         rest, logits = np.stack(pictures), []

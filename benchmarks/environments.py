@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-VENVS = Path(__file__).parents[1] / ".venvs"
+VENVS = Path(__file__).parent / ".venvs"
 
 
 def install(name: str, requirements: list[Path]) -> Path:

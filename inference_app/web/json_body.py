@@ -1,0 +1,84 @@
+"""Pictures in a JSON body: ``{"image": "<base64>"}``, or a list of them.
+
+The body is decoded without making objects of anything but the pictures: msgspec skips other keys,
+and turns base64 into bytes without a string between. So a hostile body costs little more than its
+bytes, whatever its form; tests/web/test_json_body.py holds the limits.
+"""
+
+import codecs
+import re
+
+import msgspec
+
+from inference_app.errors import BadRequest, TooLarge
+
+_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*[{\[]")
+_UTF_16_START = re.compile(rb"\xff\xfe|\xfe\xff|\0{|{\0")
+# A shell's "$(base64 photo.jpg)" puts line ends into the string, where JSON has none.
+_LINE_ENDS_TO_SPACES = bytes.maketrans(b"\r\n\t", b"   ")
+_DATA_URL_START = re.compile(rb'"data:[^,"]*,')  # browsers' FileReader (RFC 2397)
+# How base64 comes in JSON: wrapped in lines, and with letters that PHP, .NET or Gson escape.
+_PLAIN = {b" ": b"", rb"\n": b"", rb"\r": b"", rb"\/": b"/"} | {
+    (escape % ord(letter)).encode(): letter.encode()
+    for letter in "+/="
+    for escape in (r"\u%04x", r"\u%04X")
+}
+
+
+class _Body(msgspec.Struct):
+    image: msgspec.Raw
+
+
+_body = msgspec.json.Decoder(_Body)
+_images = msgspec.json.Decoder(bytes | list[bytes])
+
+
+def is_json(body: bytes) -> bool:
+    """Tell JSON from pictures, by its first bytes; raises BadRequest for UTF-16."""
+    if _UTF_16_START.match(body):
+        raise BadRequest("The JSON is in UTF-16: send it in UTF-8.")
+    return _START.match(body) is not None
+
+
+def read_json(body: bytes, max_pictures: int) -> list[bytes]:
+    """Return the pictures in a JSON body; raises BadRequest, or TooLarge beyond `max_pictures`."""
+    text = _plain_text(_image_text(body))
+    check_count(text.count(b'"') // 2, max_pictures)  # before a list is made of them
+    try:
+        images = _images.decode(text)
+    except msgspec.MsgspecError as error:
+        problem = str(error).replace("$", "image")
+        raise BadRequest(
+            f"The JSON's 'image' must be base64 in a string, or a list of such: {problem}."
+        ) from None
+    return images if isinstance(images, list) else [images]
+
+
+def check_count(pictures: int, max_pictures: int) -> None:
+    """Raise TooLarge if a request holds too many pictures."""
+    if pictures > max_pictures:
+        raise TooLarge(
+            f"The request holds {pictures} pictures; this server takes {max_pictures} at once."
+        )
+
+
+def _image_text(body: bytes) -> bytes:
+    """Return the JSON text of the value of 'image'."""
+    try:
+        text = body.removeprefix(codecs.BOM_UTF8).translate(_LINE_ENDS_TO_SPACES)
+        return bytes(_body.decode(text).image)
+    except msgspec.ValidationError:
+        raise BadRequest("The JSON holds no picture under 'image'.") from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadRequest(f"The JSON cannot be read: {error}.") from None
+
+
+def _plain_text(text: bytes) -> bytes:
+    """Remove what may stand around base64 and in it; raises BadRequest for any other escape."""
+    for head in set(_DATA_URL_START.findall(text)):
+        text = text.replace(head, b'"')
+    for escaped, plain in _PLAIN.items():
+        text = text.replace(escaped, plain)
+    if b"\\" in text:  # msgspec would need memory for another copy
+        raise BadRequest("The JSON's 'image' must be base64 in a string: it holds a backslash.")
+    return text
