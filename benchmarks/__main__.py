@@ -112,6 +112,22 @@ def measure_fairness(seconds: int, only: str) -> None:
     click.echo(fairness.table(results))
 
 
+@cli.command("stages")
+@click.option(
+    "--model", type=click.Choice(["bundled", "resnet-50"]), default="bundled", show_default=True
+)
+@click.option("--seconds", default=6, show_default=True, help="Duration of each stage.")
+def measure_stages(model: str, seconds: int) -> None:
+    """Measure the CPU time of a request by stage."""
+    from benchmarks import models, stages
+    from inference_app.config import BUNDLED_MODEL
+
+    folder = BUNDLED_MODEL if model == "bundled" else models.random_resnet_50()
+    results = stages.measure(folder, seconds)
+    _write(f"stages-{model}", results)
+    click.echo(stages.table(results))
+
+
 @cli.command("cache")
 def measure_cache() -> None:
     """Measure what a cache of compiled networks would save."""
