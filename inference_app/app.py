@@ -24,7 +24,7 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
     State(
         settings=settings,
         api_keys=ApiKeys(settings.api_keys_file),
-        admission=Admission(settings.threads, settings.deadline),
+        admission=Admission(settings.threads, settings.deadline, app.config["MAX_CONTENT_LENGTH"]),
         classifier=classifier,
     ).attach(app)
     _register_hooks(app)

@@ -23,4 +23,4 @@ def load_model() -> None:
     with _loading:
         if _state.classifier is None:
             _state.classifier = Classifier.load(_state.settings, metrics.observer())
-            metrics.worker_ready(_state.classifier.model, _state.admission.most)
+            metrics.worker_ready(_state.classifier.model, _state.admission.limit)

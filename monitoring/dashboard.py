@@ -84,12 +84,12 @@ ROWS: dict[str, list[Panel]] = {
             {"{{status}}": f"sum by (status) (rate({POSTS}{PER_S}))"},
         ),
         (
-            "Requests let in, and how many may be",
+            "Requests in flight, and their limit",
             "timeseries",
             "none",
             {
                 "in flight": "sum(inference_app_requests_in_flight)",
-                "at most": "sum(inference_app_requests_in_flight_most)",
+                "limit": "sum(inference_app_requests_in_flight_limit)",
             },
         ),
         (

@@ -17,18 +17,17 @@ from inference_app.config import BUNDLED_MODEL, Settings, int_range
 from inference_app.cpus import available_cpus
 from inference_app.doctor import machine
 from inference_app.errors import UserError
+from inference_app.memory import available_memory
 from inference_app.model import prepared
 from inference_app.model.engine import arithmetic
+from inference_app.model.memory_budget import MB, MemoryBudget, replica_needs
 from inference_app.model.runtime import openvino
 from inference_app.pool import open_files, shared_memory
 from inference_app.telemetry import tracing
 from inference_app.version import __version__
+from inference_app.web.admission import BYTES_A_BYTE
 from inference_app.web.api_keys import ApiKeys
 
-MB = 1_000_000
-# Measured, as PSS after requests: what is there once; what a worker has beside its weights, which
-# was 37 MB (the bundled model) to 138 (DenseNet-121). See docs/operating.md.
-SHARED, WORKER_LEAST, WORKER_MOST = 100 * MB, 35 * MB, 200 * MB
 BYTES_A_PIXEL = 16  # of a WebP with transparency, measured: the dearest there is
 
 Level = Literal["ok", "warn", "fail"]
@@ -155,19 +154,23 @@ def _workers(settings: Settings) -> Finding:
 
 
 def _memory(settings: Settings) -> Finding:
-    limit = machine.memory()
-    weights = sum(file.stat().st_size for file in settings.model_path.glob("model.bin"))
-    least = SHARED + settings.workers * (WORKER_LEAST + weights)
-    decoders = settings.workers * max(1, available_cpus() // settings.workers)
-    pictures = decoders * settings.max_megapixels * 1_000_000 * BYTES_A_PIXEL
-    most = SHARED + settings.workers * (WORKER_MOST + weights) + pictures
-    needed = f"workers need {least // MB} MB, with the largest pictures up to {most // MB}"
-    advice = "raise the limit (in Docker APP_MEMORY), or lower WORKERS or MAX_MEGAPIXELS"
+    limit, needs = available_memory(), replica_needs(settings)
+    budget = MemoryBudget.of_memory(settings, limit)
+    picture = settings.max_megapixels * 1_000_000 * BYTES_A_PIXEL
+    body = settings.max_upload_mb * 1024 * 1024 * BYTES_A_BYTE
+    found = (
+        f"{'unknown' if limit is None else f'{limit // MB} MB'}; workers need {needs.min // MB} to "
+        f"{needs.max // MB} MB, the largest picture {picture // MB} of "
+        f"{budget.limit('pictures') // MB} MB, the largest body {body // MB} of "
+        f"{budget.limit('bodies') // MB} MB"
+    )
+    small = picture > budget.limit("pictures") or body > budget.limit("bodies")
+    advice = "raise the limit (in Docker APP_MEMORY), or lower WORKERS"
     return _judge(
         "memory",
-        f"{'unknown' if limit is None else f'{limit // MB} MB'}; {needed}",
-        (limit is not None and limit < least, "fail", advice),
-        (limit is not None and limit < most, "warn", advice),
+        found,
+        (limit is not None and limit < needs.min, "fail", advice),
+        (small, "warn", f"{advice}, MAX_MEGAPIXELS or MAX_UPLOAD_MB: what does not fit is refused"),
     )
 
 

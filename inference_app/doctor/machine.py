@@ -1,11 +1,10 @@
-"""What the machine has and grants: CPU features, memory, processes, ports."""
+"""What the machine has and grants: CPU features, processes, ports."""
 
 import re
 from pathlib import Path
 
 from inference_app.cpus import CGROUP
-
-PROC = Path("/proc")
+from inference_app.memory import PROC, read_limit, read_text
 
 # Those that OpenVINO's speed depends on, as Linux calls them on x86 and on Arm.
 _FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "asimd", "sve", "bf16")
@@ -18,25 +17,14 @@ def in_container() -> bool:
 
 def cpu_features(proc: Path = PROC) -> list[str]:
     """Return what the first CPU can do of what matters here; nothing where it is not known."""
-    found = re.search(r"^(?:flags|Features)\s*:(.*)$", _text(proc / "cpuinfo"), re.MULTILINE)
+    found = re.search(r"^(?:flags|Features)\s*:(.*)$", read_text(proc / "cpuinfo"), re.MULTILINE)
     has = found[1].split() if found else []
     return [feature for feature in _FEATURES if feature in has]
 
 
-def memory(cgroup: Path = CGROUP, proc: Path = PROC) -> int | None:
-    """Return the bytes that this process and its like may use, or None where it is not known."""
-    total = re.search(r"^MemTotal:\s+(\d+) kB", _text(proc / "meminfo"), re.MULTILINE)
-    limits = [
-        int(total[1]) * 1024 if total else None,
-        _limit(cgroup / "memory.max"),
-        _limit(cgroup / "memory/memory.limit_in_bytes"),
-    ]
-    return min((limit for limit in limits if limit is not None), default=None)
-
-
 def processes(cgroup: Path = CGROUP) -> int | None:
     """Return how many processes and threads the container may have, or None for any number."""
-    limits = [_limit(cgroup / "pids.max"), _limit(cgroup / "pids/pids.max")]
+    limits = [read_limit(cgroup / "pids.max"), read_limit(cgroup / "pids/pids.max")]
     return min((limit for limit in limits if limit is not None), default=None)
 
 
@@ -56,7 +44,7 @@ def listener(port: int, proc: Path = PROC) -> str:
     for process in proc.glob("[0-9]*"):
         try:
             if any(str(each.readlink()) in sockets for each in (process / "fd").iterdir()):
-                return f"{_text(process / 'comm').strip()} (pid {process.name})"
+                return f"{read_text(process / 'comm').strip()} (pid {process.name})"
         except OSError:  # another user's, or gone
             continue
     return "another program"
@@ -64,18 +52,6 @@ def listener(port: int, proc: Path = PROC) -> str:
 
 def _listening(port: int, proc: Path) -> set[str]:
     """Return the sockets in state LISTEN; proc_pid_net(5): local address, state 0A, inode."""
-    lines = _text(proc / "net/tcp") + _text(proc / "net/tcp6")
+    lines = read_text(proc / "net/tcp") + read_text(proc / "net/tcp6")
     row = rf"^\s*\d+: [0-9A-F]+:{port:04X} \S+ 0A (?:\S+ +){{5}}(\d+) "
     return {f"socket:[{inode}]" for inode in re.findall(row, lines, re.MULTILINE)}
-
-
-def _limit(path: Path) -> int | None:
-    text = _text(path).strip()
-    return int(text) if text.isdecimal() else None  # "max" is none
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8", "replace")
-    except OSError:
-        return ""

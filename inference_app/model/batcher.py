@@ -43,7 +43,7 @@ class _Entry:
     def result(self) -> NDArray[np.float32]:
         if self.logits is not None:
             return self.logits
-        if isinstance(self.error, RequestError):
+        if isinstance(self.error, RequestError | MemoryError):
             raise self.error
         raise RuntimeError("inference failed") from self.error
 

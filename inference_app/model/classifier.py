@@ -1,8 +1,6 @@
 """A model that answers: the journey from a picture's bytes to its labels."""
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,9 +10,11 @@ from numpy.typing import NDArray
 from inference_app.config import Settings
 from inference_app.cpus import available_cpus
 from inference_app.model import image, prepared
-from inference_app.model.batcher import Batcher, SupportsInfer
+from inference_app.model.batcher import Batcher
 from inference_app.model.deadline import Deadline
+from inference_app.model.decoders import Decoders
 from inference_app.model.engine import Engine
+from inference_app.model.memory_budget import MemoryBudget
 from inference_app.model.prepared import Label, PreparedModel
 from inference_app.timing import Timing
 
@@ -56,65 +56,63 @@ class Observer(NamedTuple):
 SILENT = Observer()
 
 
+class Capacity(NamedTuple):
+    """What requests may use: estimated seconds for each picture, and memory."""
+
+    picture_seconds: float
+    memory: MemoryBudget
+
+
 class Classifier:
     """A prepared model and the engine that runs it."""
 
     def __init__(
         self,
         model: PreparedModel,
-        engine: SupportsInfer,
+        engine: Engine,
         settings: Settings,
         observer: Observer = SILENT,
+        memory: MemoryBudget | None = None,
     ) -> None:
         self.model, self._observer = model, observer
         self._batcher = Batcher(engine, observer.batch_pictures, observer.waiting_to_infer)
         self._settings = settings
-        # As many as there are CPUs for: more would share their caches, and hold a hundred MB each.
-        self._decoders = threading.Semaphore(max(1, available_cpus() // settings.workers))
+        # The workers share the CPUs, and a cheap image takes some time to decode.
+        picture_seconds = settings.workers * engine.seconds + image.CHEAP / 4
+        memory = memory or MemoryBudget.of_replica(settings)
+        self.capacity = Capacity(picture_seconds, memory)
+        width = max(1, available_cpus() // settings.workers)
+        self._decoders = Decoders(width, settings.deadline, memory, observer.waiting_to_decode)
 
     @classmethod
-    def load(cls, settings: Settings, observer: Observer = SILENT) -> "Classifier":
+    def load(
+        cls, settings: Settings, observer: Observer = SILENT, memory: MemoryBudget | None = None
+    ) -> "Classifier":
         """Read, check, compile and warm up the model; raises PreparedModelError."""
         model = prepared.read(settings.model_path)
-        return cls(model, Engine(model, settings.inference_threads), settings, observer)
+        engine = Engine(model, settings.inference_threads)
+        return cls(model, engine, settings, observer, memory)
 
     def classify(
         self, data: bytes, top_k: int, timing: Timing, deadline: Deadline | None = None
     ) -> list[Prediction]:
         """Return the `top_k` likeliest classes of a picture, the likeliest first.
 
-        Raises the RequestErrors of `image.open_image` and `EncodedImage.decode`, DeadlinePassed
-        and ClientDisconnected.
+        Raises the RequestErrors of `image.open_image` and `Decoders.decode`.
         """
         deadline = deadline or Deadline()
         encoded = image.open_image(data, self.model.preprocessing, self._settings)
-        with self._decoder(timing, deadline), timing.stage("decode"):
-            pixels = encoded.decode()
+        pixels = self._decoders.decode(encoded, timing, deadline)
         logits = self._batcher.infer(pixels, timing, deadline)
         return likeliest(logits, self.model.labels, top_k)
 
-    def busy_for(self) -> float:
+    def inferring_for(self) -> float:
         """Return for how many seconds the batch that runs now has been running, or 0."""
         return self._batcher.busy_for()
 
-    @contextmanager
-    def _decoder(self, timing: Timing, deadline: Deadline) -> Iterator[None]:
-        with timing.stage("queue"), self._waiting_to_decode():
-            free = self._decoders.acquire(timeout=deadline.seconds_left())
-        try:
-            deadline.check()
-            yield
-        finally:
-            if free:
-                self._decoders.release()
-
-    @contextmanager
-    def _waiting_to_decode(self) -> Iterator[None]:
-        self._observer.waiting_to_decode(1)
-        try:
-            yield
-        finally:
-            self._observer.waiting_to_decode(-1)
+    def decoding_for(self) -> float:
+        """Return the CPU seconds of the decoding that has been running for longest, or 0."""
+        return self._decoders.busy_for()
 
 
 def likeliest(logits: NDArray[np.float32], labels: Sequence[Label], top_k: int) -> list[Prediction]:

@@ -16,6 +16,7 @@ class Deadline:
     ) -> None:
         """Take the deadline on `time.monotonic`'s clock, in seconds."""
         self._at, self._disconnected = at, disconnected
+        self.elsewhere = 0.0  # seconds spent in the slow lane, where no other request waits behind
 
     def seconds_left(self) -> float:
         """Return the seconds until the deadline, as much as a lock can wait at most."""

@@ -12,6 +12,7 @@ from inference_app.config import Settings
 from inference_app.cpus import cpus_of_worker
 from inference_app.errors import SettingError
 from inference_app.model.classifier import Classifier
+from inference_app.model.memory_budget import MemoryBudget
 from inference_app.pool import open_files, shared_memory
 from inference_app.pool.crash_report import CrashReport
 from inference_app.pool.watchdog import watch
@@ -22,6 +23,7 @@ try:
     settings = Settings.from_environment()
 except SettingError as error:
     sys.exit(f"error: {error}")
+memory = MemoryBudget.of_replica(settings)  # before the workers are forked, which share it
 
 wsgi_app = "inference_app.wsgi:app"
 host = f"[{settings.host}]" if ":" in settings.host else settings.host  # IPv6
@@ -74,14 +76,16 @@ def pre_fork(server: Arbiter, worker: Worker) -> None:
 
 
 def post_fork(_server: Arbiter, worker: Worker) -> None:
-    """Let the worker count for itself, and report a crash."""
+    """Let the worker count and take memory for itself, and report a crash."""
     metrics.count_as_worker(worker.number)
+    memory.join(worker.number)
     crash_report.redirect_stderr()
 
 
 def child_exit(server: Arbiter, worker: Worker) -> None:
-    """Count that a worker ended, and log what it could not."""
+    """Count that a worker ended, give back its memory, and log what it could not."""
     metrics.worker_ended(worker.number)
+    memory.forget(worker.number)
     if text := crash_report.take():
         fields = {"worker": worker.pid, "stderr": text}
         server.log.error("a worker wrote to stderr", extra={"fields": fields})
@@ -101,9 +105,9 @@ def post_worker_init(worker: Worker) -> None:
     """
     app: Flask = worker.wsgi
     state = state_of(app)
-    state.classifier = classifier = Classifier.load(settings, metrics.observer())
-    metrics.worker_ready(classifier.model, state.admission.most)
-    watch(worker, classifier.busy_for, settings.deadline)
+    state.classifier = classifier = Classifier.load(settings, metrics.observer(), memory)
+    metrics.worker_ready(classifier.model, state.admission.limit)
+    watch(worker, classifier, settings.deadline)
     tracing.start(app, classifier.model.name)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cpus_of_worker(worker.slot, settings.workers))

@@ -26,7 +26,7 @@ def serve(settings: Settings) -> None:
     logs.capture()
     classifier = Classifier.load(settings, metrics.observer())
     app = create_app(settings, classifier)
-    metrics.worker_ready(classifier.model, state_of(app).admission.most)
+    metrics.worker_ready(classifier.model, state_of(app).admission.limit)
     tracing.start(app, classifier.model.name)
     server = waitress.create_server(
         app,

@@ -33,7 +33,7 @@ _REQUESTS = Counter(
 )
 _STAGE_SECONDS = Histogram(
     "inference_app_stage_seconds",
-    "Seconds of each stage of the requests that were let in.",
+    "Seconds of each stage of the requests that were admitted.",
     ("stage",),
     buckets=SECONDS,
 )
@@ -44,12 +44,12 @@ BATCH_PICTURES = Histogram(
 )
 IN_FLIGHT = Gauge(
     "inference_app_requests_in_flight",
-    "Requests that were let in and not answered yet.",
+    "Requests that were admitted and not answered yet.",
     multiprocess_mode="livesum",
 )
-_MOST_IN_FLIGHT = Gauge(
-    "inference_app_requests_in_flight_most",
-    "Requests that the workers let in at a time; more are refused.",
+_IN_FLIGHT_LIMIT = Gauge(
+    "inference_app_requests_in_flight_limit",
+    "Requests that the workers admit at a time; more are refused.",
     multiprocess_mode="livesum",
 )
 _WAITING = Gauge(
@@ -82,7 +82,7 @@ def expose() -> Response:
 
 
 def count(response: Response) -> Response:
-    """Count a request that ends, and the time of its stages if it was let in."""
+    """Count a request that ends, and the time of its stages if it was admitted."""
     # Of a path or method that is not served, strangers choose the name: they count as one.
     context = current()
     route = f"{request.method} {request.url_rule.rule}" if request.url_rule else "unknown"
@@ -104,11 +104,11 @@ def count_as_worker(number: int) -> None:
     _owner = str(number)
 
 
-def worker_ready(model: PreparedModel, most_in_flight: int) -> None:
+def worker_ready(model: PreparedModel, in_flight_limit: int) -> None:
     """Count this worker as one that serves `model`, to so many requests at a time."""
     revision = model.manifest.get("source", {}).get("revision") or ""
     _MODEL.labels(model.name, revision, model.precision, __version__).set(1)
-    _MOST_IN_FLIGHT.set(most_in_flight)
+    _IN_FLIGHT_LIMIT.set(in_flight_limit)
     _WORKERS.set(1)
 
 

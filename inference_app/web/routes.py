@@ -83,12 +83,14 @@ def classify_upload(formatters: Mapping[str, Formatter]) -> Response:
     parameters = read_parameters(request.args)
     classifier = state.ready_classifier()
     disconnected = partial(has_disconnected, request.environ.get("gunicorn.socket"))
-    with state.admission.enter(disconnected) as deadline, metrics.IN_FLIGHT.track_inprogress():
+    admit = state.admission.enter(classifier.capacity, request.content_length, disconnected)
+    with admit as admitted, metrics.IN_FLIGHT.track_inprogress():
         with context.timing.stage("read"):
             upload = read_upload(request, state.settings.max_pictures)
         context.pictures = len(upload.pictures)
+        admitted.has_pictures(len(upload.pictures))
         results = [
-            _classify(classifier, data, parameters.top_k or 1, deadline) for data in upload.pictures
+            _classify(classifier, data, parameters.top_k or 1, admitted) for data in upload.pictures
         ]
     return respond(results, formatters[upload.field], parameters)
 

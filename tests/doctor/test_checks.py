@@ -104,13 +104,14 @@ def test_nginx_s_port_is_warned_of(taken: socket.socket, monkeypatch: pytest.Mon
 def test_memory_is_compared(
     monkeypatch: pytest.MonkeyPatch, memory: int | None, level: str
 ) -> None:
-    monkeypatch.setattr(machine, "memory", lambda: memory)
+    monkeypatch.setattr(checks, "available_memory", lambda: memory)
     assert found(WORKERS="2")["memory"].level == level
 
 
 def test_smaller_pictures_need_less_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "memory", lambda: GB)
-    assert found(WORKERS="2", MAX_MEGAPIXELS="1")["memory"].level == "ok"
+    monkeypatch.setattr(checks, "available_memory", lambda: GB)
+    settings = {"WORKERS": "2", "MAX_MEGAPIXELS": "1", "MAX_UPLOAD_MB": "8"}
+    assert found(**settings)["memory"].level == "ok"
 
 
 @pytest.mark.parametrize(("limit", "level"), [(None, "ok"), (2048, "ok"), (100, "fail")])

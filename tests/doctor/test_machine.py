@@ -21,29 +21,6 @@ def test_the_features_that_matter_are_found(tmp_path: Path) -> None:
     assert machine.cpu_features(tmp_path / "away") == []
 
 
-@pytest.mark.parametrize(
-    ("file", "limit", "expected"),
-    [
-        ("memory.max", "536870912", 536870912),
-        ("memory.max", "max", 2048 * 1024),
-        ("memory/memory.limit_in_bytes", "1000000", 1000000),
-        ("memory/memory.limit_in_bytes", "9223372036854771712", 2048 * 1024),
-        ("nothing", "", 2048 * 1024),
-    ],
-)
-def test_memory_is_the_smallest_limit(tmp_path: Path, file: str, limit: str, expected: int) -> None:
-    (tmp_path / "memory").mkdir()
-    (tmp_path / file).write_text(limit + "\n")
-    (tmp_path / "meminfo").write_text("MemFree: 1 kB\nMemTotal:        2048 kB\n")
-    if expected == 536870912:
-        (tmp_path / "meminfo").write_text("MemTotal: 16777216 kB\n")
-    assert machine.memory(tmp_path, tmp_path) == expected
-
-
-def test_memory_may_be_unknown(tmp_path: Path) -> None:
-    assert machine.memory(tmp_path, tmp_path) is None
-
-
 @pytest.mark.parametrize(("text", "expected"), [("2048", 2048), ("max", None)])
 def test_the_limit_of_processes_is_read(tmp_path: Path, text: str, expected: int | None) -> None:
     (tmp_path / "pids.max").write_text(text + "\n")

@@ -138,7 +138,7 @@ def test_it_says_what_is_served_and_by_how_many(server: Server, classifier: Clas
     model = classifier.model
     said = scrape(server)
     assert said.value("workers") == 2
-    assert said.value("requests_in_flight_most") == 12  # three quarters of two times 8 threads
+    assert said.value("requests_in_flight_limit") == 12  # three quarters of two times 8 threads
     assert said.value("worker_restarts_total") == 0
     (info,) = said.families["inference_app_model_info"].samples
     assert info.value == 1
@@ -199,5 +199,5 @@ def test_it_answers_when_the_server_is_full_and_says_so(tmp_path: Path, espresso
         answer = requests.post(f"{server.url}/predict", data=espresso, timeout=30)
         assert answer.status_code == 503
         after = scrape(server)
-        assert after.value("requests_in_flight") == after.value("requests_in_flight_most") == 3
+        assert after.value("requests_in_flight") == after.value("requests_in_flight_limit") == 3
         assert after.value("requests_total", status="503", error="overloaded") == 1
