@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import click
+
 from benchmarks import machine, models, ours, processes
 from tests.hostile import Case, corpus
 
@@ -45,7 +47,13 @@ def _ms(url: str, case: Case) -> float:
     return round((time.perf_counter() - start) * 1000, 1)
 
 
-if __name__ == "__main__":
+@click.command()
+def main() -> None:
+    """Measure the time and memory of each hostile request, into benchmarks/results."""
     text = json.dumps(measure(models.random_resnet_50()), indent=1, ensure_ascii=False)
     RESULTS.write_text(text + "\n", "utf-8")
-    print(text)
+    click.echo(text)
+
+
+if __name__ == "__main__":
+    main()
