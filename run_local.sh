@@ -121,7 +121,7 @@ start() {
 
 show() {
   local sample=post_request/images/espresso.jpg url=http://localhost:$http_port curl=curl demonstration
-  [[ $here == 127.* ]] || url=http://$here:$http_port
+  [[ $here == 127.0.0.1 ]] || url=http://$here:$http_port
   if [[ -n ${TLS_CERTIFICATE:-} ]]; then
     url=https://localhost:$https_port curl+=" --cacert $TLS_CERTIFICATE"
   fi

@@ -6,13 +6,17 @@ import re
 import signal
 import socket
 import subprocess
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 import requests
+from PIL import Image
 
-from tests.conftest import ESPRESSO
+from tests.conftest import ESPRESSO, encode
 from tests.stack.load import Load
 from tests.stack.running import Stack, answers, clean_environment
 from tests.support.contracts import CONTRACTS, Contract
@@ -28,8 +32,34 @@ def workers(stack: Stack) -> list[int]:
     return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
 
 
-def test_it_prints_a_first_prediction(local: Stack) -> None:
-    assert '"label":"espresso"' in local.output.read_text()
+def test_it_prints_a_first_prediction_and_where_the_page_is(local: Stack) -> None:
+    output, url = local.output.read_text(), local.url.replace("127.0.0.1", "localhost")
+    assert '"label":"espresso"' in output
+    assert f"page:    {url}/\n" in output
+    assert f"curl -F image=@post_request/images/espresso.jpg {url}/predict\n" in output
+
+
+def test_it_says_that_the_model_is_a_demonstration(local: Stack) -> None:
+    output = local.output.read_text()
+    assert "bundled demonstration model: 200 classes, right about half the time" in output
+    assert "MODEL_ID=microsoft/resnet-50 ./run_local.sh" in output
+
+
+def test_only_this_machine_reaches_it(local: Stack) -> None:
+    port = int(local.url.rsplit(":", 1)[1])
+    with socket.create_connection(("127.0.0.1", port), timeout=30):
+        pass
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.2", port), timeout=30)
+
+
+def test_http_host_names_another_address(start_local: Start, local: Stack) -> None:
+    stack = start_local(local.checkout, HTTP_HOST="127.0.0.2")
+    url = stack.url.replace("127.0.0.1", "127.0.0.2")
+    assert f"page:    {url.replace('127.0.0.2', 'localhost')}/" not in stack.output.read_text()
+    assert f"page:    {url}/" in stack.output.read_text()
+    assert answers(url)
+    assert not answers(stack.url)
 
 
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.name)
@@ -157,6 +187,40 @@ def test_ctrl_c_stops_all_of_it(start_local: Start, local: Stack) -> None:
     assert stack.process.wait(timeout=60) == 130
     assert not answers(stack.url)
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_stopping_loses_no_request(start_local: Start, local: Stack, stop: signal.Signals) -> None:
+    stack = start_local(local.checkout, WORKERS="1", INFERENCE_THREADS="1")
+    noise = np.random.default_rng(0).integers(0, 256, (2500, 3000, 3), dtype=np.uint8)
+    picture = encode(Image.fromarray(noise), compress_level=1)
+    sent = threading.Barrier(9)  # eight clients and this test
+
+    def chunks() -> Iterator[bytes]:
+        yield from (picture[at : at + 65536] for at in range(0, len(picture), 65536))
+        sent.wait(timeout=60)
+
+    def post() -> int:
+        return requests.post(f"{stack.url}/predict", data=chunks(), timeout=60).status_code
+
+    with ThreadPoolExecutor(8) as clients:
+        answered = [clients.submit(post) for _ in range(8)]
+        sent.wait(timeout=60)
+        assert stack.process
+        stack.process.send_signal(stop)
+        assert [each.result() for each in answered] == [200] * 8
+    assert stack.process.wait(timeout=60) == 128 + stop
+    assert not answers(stack.url)
+
+
+def test_one_port_for_both_servers_is_one_clear_line(local: Stack) -> None:
+    port = str(free_port())
+    environment = clean_environment(HTTP_PORT=port, PORT=port)
+    run = subprocess.run(
+        ["./run_local.sh"], cwd=local.checkout, env=environment, capture_output=True, text=True
+    )
+    assert run.returncode == 1
+    assert run.stderr.startswith(f"error: HTTP_PORT and PORT are both {port}")
 
 
 @pytest.mark.parametrize("name", ["HTTP_PORT", "PORT"])
