@@ -3,8 +3,8 @@
 
 docker compose config --format json | deploy/swarm/stack.py | docker stack deploy -c - NAME
 
-`docker stack deploy` reads an elder Compose format: it refuses some of today's keys and passes over
-others in silence, such as tmpfs. Here each is put as a Swarm knows it. Needs Python 3.9 or later.
+`docker stack deploy` reads an older Compose format: it refuses some of today's keys and ignores
+others, such as tmpfs. Here each becomes what a Swarm knows. Needs Python 3.9 or later.
 """
 
 import hashlib

@@ -94,7 +94,7 @@ def test_a_client_beyond_its_quota_is_told_to_wait(
     assert requests.get(f"{stack.url}/livez", timeout=30).ok
 
 
-def test_stalled_clients_keep_nobody_waiting_and_are_cut_off(
+def test_stalled_clients_delay_no_others_and_are_cut_off(
     make_fronted: Callable[..., Fronted], espresso: bytes
 ) -> None:
     stack = make_fronted()
