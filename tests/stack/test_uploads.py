@@ -1,9 +1,12 @@
 """Limits for each client address, and uploads that stall."""
 
+import os
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from http.client import HTTPConnection
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -85,6 +88,28 @@ def test_an_address_has_some_requests_at_a_time(
     wait_until(in_progress(stack, espresso), "all are in progress")
     assert post_from_elsewhere(stack, espresso) == 200
     assert requests.get(f"{stack.url}/readyz", timeout=30).ok  # whose checks may share the address
+
+
+def test_a_reload_ends_uploads_that_trickle(
+    make_fronted: Callable[..., Fronted], tmp_path: Path
+) -> None:
+    stack = make_fronted()
+    pid = int((tmp_path / "nginx" / "nginx.pid").read_text())
+    with socket.create_connection(("127.0.0.1", stack.port), timeout=0.5) as connection:
+        connection.sendall(HEAD + b"Content-Length: 2000000\r\n\r\n")
+        os.kill(pid, signal.SIGHUP)
+        wait_until(lambda: trickle(connection) == b"", "it is cut off", within=60)
+
+
+def trickle(connection: socket.socket) -> bytes | None:
+    """Send a byte; return what comes back, which is empty at the end, or None."""
+    try:
+        connection.sendall(b"a")
+        return connection.recv(1)
+    except TimeoutError:
+        return None
+    except ConnectionError:
+        return b""
 
 
 def test_health_takes_no_upload(make_fronted: Callable[..., Fronted], large: bytes) -> None:
