@@ -6,6 +6,14 @@ from inference_app.errors import BadRequest
 
 FIELDS = ("image", "file")
 MAX_PARTS = 300  # pictures, and fields that do not count
+_LIMITS = {
+    "max_segment_count": MAX_PARTS,
+    # Each line of a header that goes on over several costs as much as all before it.
+    "max_header_size": 1024,
+    "max_header_count": 5,
+    # File names come in any charset, and are not used: in Latin-1 every byte is a letter.
+    "header_charset": "latin-1",
+}
 _PLAIN = ("binary", "8bit", "7bit")  # RFC 2045, section 6: what encodes nothing
 
 
@@ -33,10 +41,7 @@ def _parts(form: bytes, boundary: str) -> dict[str, list[bytes]]:
     """
     parts: dict[str, list[bytes]] = {}
     name, chunks = "", list[bytes]()
-    # File names come in any charset, and are not used: in Latin-1 every byte is a letter.
-    with PushMultipartParser(
-        boundary, len(form), max_segment_count=MAX_PARTS, header_charset="latin-1"
-    ) as parser:
+    with PushMultipartParser(boundary, len(form), **_LIMITS) as parser:
         for event in parser.parse(form):
             if isinstance(event, MultipartSegment):
                 name, chunks = _name(event), []
