@@ -7,7 +7,8 @@ import pytest
 import requests
 
 from benchmarks.processes import pss_mb
-from tests.hostile import Case, corpus
+from tests.hostile.case import Case
+from tests.hostile.corpus import corpus
 from tests.support.server import Server, serving
 
 MEMORY_MB = 400.0  # of a worker with the bundled model: 60 at rest, and two pictures of 50 MP

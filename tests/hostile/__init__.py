@@ -1,17 +1,4 @@
-"""Hostile requests, several hundred: what strangers may send, by accident or on purpose.
+"""Hostile requests, several hundred: what a client may send, by accident or on purpose.
 
-All are made here, out of pictures that Pillow draws; none does harm to whoever opens it.
+All are made here, out of pictures that Pillow draws; none does harm to a person who opens it.
 """
-
-from tests.hostile import messages, pictures
-from tests.hostile.case import Case as Case
-
-MAKERS = (
-    *(pictures.truncated, pictures.flipped, pictures.bombs, pictures.kinds, pictures.metadata),
-    *(messages.labelled, messages.forms, messages.parts, messages.encoded, messages.addressed),
-)
-
-
-def corpus() -> list[Case]:
-    """Return all cases; the same every time."""
-    return [case for make in MAKERS for case in make()]

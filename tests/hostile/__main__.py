@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import click
 
 from benchmarks import machine, models, ours, processes
-from tests.hostile import Case, corpus
+from tests.hostile.case import Case
+from tests.hostile.corpus import corpus
 
 RESULTS = Path("benchmarks/results/hostile.json")
 SLOWEST = 10
