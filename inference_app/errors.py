@@ -42,7 +42,7 @@ class RequestError(Exception):
 
     status: ClassVar[int]
     type: ClassVar[str]
-    headers: Mapping[str, str] = MappingProxyType({})  # of the answer
+    headers: Mapping[str, str] = MappingProxyType({})  # of the response
 
 
 class BadRequest(RequestError):
@@ -95,25 +95,25 @@ class ClientDisconnected(RequestError):
 
 
 class NotReady(RequestError):
-    """The model has not answered its warm-up yet."""
+    """The model has not done its warm-up yet."""
 
     status, type = 503, "not_ready"
     headers: Mapping[str, str] = MappingProxyType({"Retry-After": "1"})
 
 
 class Overloaded(RequestError):
-    """More requests wait already than can be answered in time."""
+    """More requests wait already than can be handled in time."""
 
     status, type = 503, "overloaded"
 
     def __init__(self, seconds: int) -> None:
-        """Take the seconds after which those that wait now will have been answered."""
+        """Take the seconds after which those that wait now will be done."""
         super().__init__("The server is busy. Wait, then send it again.")
         self.headers = {"Retry-After": str(max(1, seconds))}
 
 
 class DeadlinePassed(RequestError):
-    """The request was admitted, and could not be answered in time."""
+    """The request was admitted, and could not be handled in time."""
 
     status, type = 504, "timeout"
 

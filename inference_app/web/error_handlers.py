@@ -17,7 +17,7 @@ def error_response(status: int, type_: str, message: str) -> Response:
 
 
 def register(app: Flask) -> None:
-    """Answer every exception in the one error shape."""
+    """Turn every exception into a response in the one error shape."""
     app.register_error_handler(RequestError, _request_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _internal_error)
@@ -30,7 +30,7 @@ def _request_error(error: RequestError) -> Response:
 
 
 def _http_error(error: HTTPException) -> Response:
-    """Answer what Flask and Werkzeug refuse by themselves: unknown paths, methods, large bodies."""
+    """Return what Flask and Werkzeug refuse by themselves: unknown paths, methods, large bodies."""
     messages = {
         404: f"There is nothing at {request.path}. POST a picture to /predict.",
         405: f"{request.path} does not take {request.method}. POST a picture to /predict.",

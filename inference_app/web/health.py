@@ -9,13 +9,13 @@ bp = Blueprint("health", __name__)
 
 @bp.get("/livez")
 def livez() -> Response:
-    """Answer as long as requests are answered at all."""
+    """Return 200 as long as the process handles requests."""
     return jsonify(status="alive")
 
 
 @bp.get("/readyz")
 def readyz() -> Response:
-    """Answer 200 once the model has answered its warm-up, 503 before."""
+    """Return 200 once the model has done its warm-up, 503 before."""
     return jsonify(status="ready", model=current_state().ready_classifier().model.name)
 
 

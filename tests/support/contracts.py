@@ -17,7 +17,7 @@ CLASS = {"class_id": "n07920052", "class_name": "espresso"}
 
 @dataclass(frozen=True)
 class Contract:
-    """One request of one system's client, and a check of the answer's body."""
+    """One request of one system's client, and a check of the response's body."""
 
     name: str
     path: str
@@ -34,30 +34,32 @@ class Contract:
         )
 
 
-def _resnet(answer: requests.Response) -> bool:
-    body: dict[str, Any] = answer.json()
-    response = body["response"]
+def _resnet(response: requests.Response) -> bool:
+    body: dict[str, Any] = response.json()
+    nested = body["response"]
     return (
         body["success"] is True
-        and response["statusCode"] == 200
-        and json.loads(response["body"]) == "espresso"
+        and nested["statusCode"] == 200
+        and json.loads(nested["body"]) == "espresso"
     )
 
 
-def _class(answer: requests.Response) -> bool:
-    return bool(answer.json() == CLASS)
+def _class(response: requests.Response) -> bool:
+    return bool(response.json() == CLASS)
 
 
-def _label(answer: requests.Response) -> bool:
-    return answer.content == b"espresso" and answer.headers["Content-Type"].startswith("text/plain")
+def _label(response: requests.Response) -> bool:
+    return response.content == b"espresso" and response.headers["Content-Type"].startswith(
+        "text/plain"
+    )
 
 
-def _greeting(answer: requests.Response) -> bool:
-    return "/predict" in answer.text and "running" in answer.text
+def _greeting(response: requests.Response) -> bool:
+    return "/predict" in response.text and "running" in response.text
 
 
-def _no_image(answer: requests.Response) -> bool:
-    body: dict[str, Any] = answer.json()
+def _no_image(response: requests.Response) -> bool:
+    body: dict[str, Any] = response.json()
     return bool(body["message"] == "no input image")
 
 

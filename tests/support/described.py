@@ -1,4 +1,4 @@
-"""Whether answers are as the OpenAPI description says."""
+"""Whether responses are as the OpenAPI description says."""
 
 from typing import Any
 
@@ -21,22 +21,22 @@ def validate(document: Description, schema: Description, value: object) -> None:
     Draft202012Validator(schema | {"components": document["components"]}).validate(value)
 
 
-def check(document: Description, answer: requests.Response) -> None:
-    """Fail unless the answer to a request is one that its operation describes."""
-    assert answer.request.method
-    path = answer.request.path_url.partition("?")[0]
-    operation = document["paths"][path][answer.request.method.lower()]
-    check_response(document, operation["responses"][str(answer.status_code)], answer)
+def check(document: Description, response: requests.Response) -> None:
+    """Fail unless the response to a request is one that its operation describes."""
+    assert response.request.method
+    path = response.request.path_url.partition("?")[0]
+    operation = document["paths"][path][response.request.method.lower()]
+    check_response(document, operation["responses"][str(response.status_code)], response)
 
 
-def check_response(document: Description, node: Description, answer: requests.Response) -> None:
-    """Fail unless the answer is as the description of one response says."""
-    response = resolve(document, node)
-    content = response["content"][answer.headers["Content-Type"].partition(";")[0]]
-    body = answer.json() if "json" in answer.headers["Content-Type"] else answer.text
+def check_response(document: Description, node: Description, response: requests.Response) -> None:
+    """Fail unless the response is as the description of one response says."""
+    described = resolve(document, node)
+    content = described["content"][response.headers["Content-Type"].partition(";")[0]]
+    body = response.json() if "json" in response.headers["Content-Type"] else response.text
     validate(document, content["schema"], body)
-    for name, header in response["headers"].items():
-        _check_header(document, resolve(document, header), answer.headers.get(name))
+    for name, header in described["headers"].items():
+        _check_header(document, resolve(document, header), response.headers.get(name))
 
 
 def _check_header(document: Description, header: Description, value: str | None) -> None:

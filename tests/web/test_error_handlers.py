@@ -37,12 +37,12 @@ def raising(app: Flask, error: Exception) -> FlaskClient:
 
 
 @pytest.mark.parametrize(("error", "status", "name"), REQUEST_ERRORS)
-def test_a_request_error_is_answered_with_its_status(
+def test_a_request_error_becomes_a_response_with_its_status(
     app: Flask, error: errors.RequestError, status: int, name: str
 ) -> None:
-    answer = raising(app, error).get("/fail", headers={"X-Request-ID": "abc"})
-    assert answer.status_code == status
-    assert answer.json == {
+    response = raising(app, error).get("/fail", headers={"X-Request-ID": "abc"})
+    assert response.status_code == status
+    assert response.json == {
         "success": False,
         "error": {"type": name, "message": str(error), "request_id": "abc"},
     }
@@ -63,20 +63,20 @@ def test_only_what_passes_says_when_to_come_back(
 
 
 def test_a_client_without_a_key_is_told_the_scheme(app: Flask) -> None:
-    answer = raising(app, errors.Unauthorized("What to do.")).get("/fail")
-    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    response = raising(app, errors.Unauthorized("What to do.")).get("/fail")
+    assert response.headers["WWW-Authenticate"] == "Bearer"
 
 
 @pytest.mark.parametrize("error", [RuntimeError(SECRET), OSError(SECRET), KeyError(SECRET)])
 def test_our_own_faults_stay_in_the_log(
     app: Flask, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    answer = raising(app, error).get("/fail", headers={"X-Request-ID": "abc"})
-    assert answer.status_code == 500
-    assert answer.json is not None
-    assert answer.json["error"]["type"] == "internal_error"
-    assert answer.json["error"]["request_id"] == "abc"
-    assert SECRET not in answer.text
+    response = raising(app, error).get("/fail", headers={"X-Request-ID": "abc"})
+    assert response.status_code == 500
+    assert response.json is not None
+    assert response.json["error"]["type"] == "internal_error"
+    assert response.json["error"]["request_id"] == "abc"
+    assert SECRET not in response.text
     (line,) = caplog.records  # the request's own
     assert line.levelname == "ERROR"
     assert line.exc_info is not None
@@ -106,13 +106,13 @@ def test_the_log_ties_our_own_faults_to_their_request(
 def test_an_unknown_address_is_pointed_to_predict(
     client: FlaskClient, method: str, path: str, status: int, name: str, says: str
 ) -> None:
-    answer = client.open(path, method=method)
-    assert answer.status_code == status
-    assert answer.json is not None
-    assert answer.json["success"] is False
-    assert answer.json["error"]["type"] == name
-    assert says in answer.json["error"]["message"]
-    assert "POST a picture to /predict" in answer.json["error"]["message"]
+    response = client.open(path, method=method)
+    assert response.status_code == status
+    assert response.json is not None
+    assert response.json["success"] is False
+    assert response.json["error"]["type"] == name
+    assert says in response.json["error"]["message"]
+    assert "POST a picture to /predict" in response.json["error"]["message"]
 
 
 def test_a_wrong_method_is_told_the_right_one(client: FlaskClient) -> None:
@@ -120,10 +120,10 @@ def test_a_wrong_method_is_told_the_right_one(client: FlaskClient) -> None:
 
 
 def test_an_error_of_werkzeug_keeps_its_status(app: Flask) -> None:
-    answer = raising(app, werkzeug.exceptions.UnsupportedMediaType()).get("/fail")
-    assert answer.status_code == 415
-    assert answer.json is not None
-    assert answer.json["error"]["type"] == "unsupported_media_type"
+    response = raising(app, werkzeug.exceptions.UnsupportedMediaType()).get("/fail")
+    assert response.status_code == 415
+    assert response.json is not None
+    assert response.json["error"]["type"] == "unsupported_media_type"
 
 
 @pytest.mark.parametrize("as_form", [True, False])
@@ -132,13 +132,13 @@ def test_too_many_bytes_are_refused_in_the_same_shape(
 ) -> None:
     app.config["MAX_CONTENT_LENGTH"] = 1000
     body = b"x" * 1001
-    answer = app.test_client().post(
+    response = app.test_client().post(
         "/predict",
         data={"image": (io.BytesIO(body), "x.jpg")} if as_form else body,
     )
-    assert answer.status_code == 413
-    assert answer.json is not None
-    assert answer.json["error"]["type"] == "too_large"
+    assert response.status_code == 413
+    assert response.json is not None
+    assert response.json["error"]["type"] == "too_large"
 
 
 def test_errors_of_the_user_are_apart_from_those_of_requests() -> None:

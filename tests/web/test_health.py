@@ -16,8 +16,8 @@ def loading(settings: Settings) -> Flask:
 
 
 def test_a_process_lives_before_its_model_is_loaded(loading: Flask) -> None:
-    answer = loading.test_client().get("/livez")
-    assert (answer.status_code, answer.json) == (200, {"status": "alive"})
+    response = loading.test_client().get("/livez")
+    assert (response.status_code, response.json) == (200, {"status": "alive"})
 
 
 @pytest.mark.parametrize(
@@ -27,24 +27,24 @@ def test_a_process_lives_before_its_model_is_loaded(loading: Flask) -> None:
 def test_nothing_is_classified_before_the_model_is_loaded(
     loading: Flask, espresso: bytes, method: str, path: str
 ) -> None:
-    answer = loading.test_client().open(path, method=method, data=espresso)
-    assert answer.status_code == 503
-    assert answer.headers["Retry-After"] == "1"
-    assert answer.json is not None
-    assert answer.json["error"]["type"] == "not_ready"
+    response = loading.test_client().open(path, method=method, data=espresso)
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "1"
+    assert response.json is not None
+    assert response.json["error"]["type"] == "not_ready"
 
 
 def test_an_app_is_ready_once_its_model_is_set(loading: Flask, classifier: Classifier) -> None:
     state_of(loading).classifier = classifier
-    answer = loading.test_client().get("/readyz")
-    assert (answer.status_code, answer.json) == (
+    response = loading.test_client().get("/readyz")
+    assert (response.status_code, response.json) == (
         200,
         {"status": "ready", "model": classifier.model.name},
     )
 
 
 @pytest.mark.parametrize("path", ["/", "/livez", "/readyz", "/nothing", "/predict"])
-def test_every_answer_names_the_model(app: Flask, classifier: Classifier, path: str) -> None:
+def test_every_response_names_the_model(app: Flask, classifier: Classifier, path: str) -> None:
     assert app.test_client().get(path).headers["X-Model"] == classifier.model.name
 
 

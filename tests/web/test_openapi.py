@@ -1,4 +1,4 @@
-"""The description is valid, complete, and true of a small real server's answers."""
+"""The description is valid, complete, and true of a small real server's responses."""
 
 import base64
 import re
@@ -22,7 +22,7 @@ from tests.support.contracts import CONTRACTS, Contract
 from tests.support.described import check, check_response, resolve, validate
 from tests.support.server import Server, serving
 
-# Files of a page, which no client asks for by itself; what only the app's own port answers.
+# Files of a page, which no client asks for by itself; what only the app's own port serves.
 NOT_FOR_CLIENTS = {"/docs/<name>", "/metrics", "/page/<path:name>"}
 PHOTO = ESPRESSO.read_bytes()
 KEY = "a key of 16 characters"
@@ -64,8 +64,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def document(server: Server) -> dict[str, Any]:
     """Return the description as the server gives it."""
-    answer: dict[str, Any] = requests.get(f"{server.url}/openapi.json", timeout=30).json()
-    return answer
+    response: dict[str, Any] = requests.get(f"{server.url}/openapi.json", timeout=30).json()
+    return response
 
 
 @pytest.fixture
@@ -103,29 +103,29 @@ def test_operations_have_names_of_their_own(document: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("path", ["/predict", "/upload", "/"])
 @pytest.mark.parametrize("kind", POSTED)
-def test_what_is_posted_is_answered_as_described(
+def test_responses_to_posts_are_as_described(
     server: Server, document: dict[str, Any], path: str, kind: str
 ) -> None:
     sent, status = POSTED[kind]
-    answer = requests.post(server.url + path, timeout=30, **sent)
-    assert answer.status_code == status
-    check(document, answer)
+    response = requests.post(server.url + path, timeout=30, **sent)
+    assert response.status_code == status
+    check(document, response)
 
 
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.name)
-def test_clients_of_elder_systems_are_described(
+def test_clients_of_older_systems_are_described(
     server: Server, document: dict[str, Any], contract: Contract
 ) -> None:
     check(document, contract.call(server.url))
 
 
 @pytest.mark.parametrize("path", ["/", "/labels", "/livez", "/readyz", "/openapi.json", "/docs"])
-def test_what_is_asked_for_is_answered_as_described(
+def test_responses_to_gets_are_as_described(
     server: Server, document: dict[str, Any], path: str
 ) -> None:
-    answer = requests.get(server.url + path, timeout=30)
-    assert answer.status_code == 200
-    check(document, answer)
+    response = requests.get(server.url + path, timeout=30)
+    assert response.status_code == 200
+    check(document, response)
 
 
 @pytest.mark.parametrize(
@@ -135,16 +135,16 @@ def test_what_is_asked_for_is_answered_as_described(
 def test_other_paths_and_methods_are_refused_as_described(
     server: Server, document: dict[str, Any], method: str, path: str, name: str
 ) -> None:
-    answer = requests.request(method, server.url + path, timeout=30)
-    check_response(document, document["components"]["responses"][name], answer)
+    response = requests.request(method, server.url + path, timeout=30)
+    check_response(document, document["components"]["responses"][name], response)
 
 
 def test_a_missing_key_is_refused_as_described(tmp_path: Path, keys: Path) -> None:
     with serving(tmp_path, API_KEYS_FILE=keys) as server:
         document = requests.get(f"{server.url}/openapi.json", timeout=30).json()
-        answer = requests.post(f"{server.url}/predict", PHOTO, timeout=30)
-        assert answer.status_code == 401
-        check(document, answer)
+        response = requests.post(f"{server.url}/predict", PHOTO, timeout=30)
+        assert response.status_code == 401
+        check(document, response)
         for scheme in document["components"]["securitySchemes"].values():
             bearer = scheme["type"] == "http"
             header = {"Authorization": f"Bearer {KEY}"} if bearer else {scheme["name"]: KEY}
@@ -166,9 +166,9 @@ def test_every_error_is_described(
     document: dict[str, Any], kind: type[errors.RequestError]
 ) -> None:
     described = document["paths"]["/predict"]["post"]["responses"][str(kind.status)]
-    response = resolve(document, described)
-    assert f"`{kind.type}`" in response["description"]
-    assert set(kind.headers) <= set(response["headers"])
+    node = resolve(document, described)
+    assert f"`{kind.type}`" in node["description"]
+    assert set(kind.headers) <= set(node["headers"])
 
 
 def test_the_limits_are_those_of_the_server(settings: Settings) -> None:
@@ -181,12 +181,12 @@ def test_the_limits_are_those_of_the_server(settings: Settings) -> None:
 
 
 def test_what_is_not_described_fails(server: Server, document: dict[str, Any]) -> None:
-    answer = requests.get(f"{server.url}/livez", timeout=30)
+    response = requests.get(f"{server.url}/livez", timeout=30)
     readyz = document["paths"]["/readyz"]["get"]["responses"]["200"]
     with pytest.raises(ValidationError, match="'model' is a required property"):
-        check_response(document, readyz, answer)
+        check_response(document, readyz, response)
     with pytest.raises(ValidationError):
-        validate(document, {"$ref": "#/components/schemas/Failure"}, answer.json())
+        validate(document, {"$ref": "#/components/schemas/Failure"}, response.json())
 
 
 def test_before_the_model_is_loaded_it_is_described_as_well(settings: Settings) -> None:

@@ -44,11 +44,11 @@ def test_the_greeting_is_text_for_others(client: FlaskClient, accept: str) -> No
 
 
 def test_the_greeting_says_what_to_do(client: FlaskClient) -> None:
-    answer = client.get("/", base_url="http://pictures.example:5000")
-    assert answer.status_code == 200
-    assert answer.mimetype == "text/plain"
-    assert "server is running" in answer.text
-    assert "http://pictures.example:5000/predict" in answer.text
+    response = client.get("/", base_url="http://pictures.example:5000")
+    assert response.status_code == 200
+    assert response.mimetype == "text/plain"
+    assert "server is running" in response.text
+    assert "http://pictures.example:5000/predict" in response.text
 
 
 @pytest.mark.parametrize(
@@ -64,8 +64,8 @@ def test_the_greeting_says_what_to_do(client: FlaskClient) -> None:
 def test_the_route_and_the_field_decide_the_format(
     client: FlaskClient, espresso: bytes, path: str, field: str, expected: dict[str, Any]
 ) -> None:
-    answer = client.post(path, **form(field, espresso))
-    assert (answer.status_code, answer.json) == (200, expected)
+    response = client.post(path, **form(field, espresso))
+    assert (response.status_code, response.json) == (200, expected)
 
 
 def test_the_body_may_be_the_picture(client: FlaskClient, espresso: bytes) -> None:
@@ -77,11 +77,11 @@ def test_json_may_hold_the_picture(client: FlaskClient, espresso: bytes) -> None
     assert client.post("/predict", json=body).json == RESNET
 
 
-def test_several_pictures_are_answered_in_their_order(client: FlaskClient, espresso: bytes) -> None:
+def test_several_pictures_have_results_in_their_order(client: FlaskClient, espresso: bytes) -> None:
     orange = (SAMPLES / "orange.jpg").read_bytes()
-    answer = client.post("/predict", **form("image", espresso, orange, espresso)).json
-    assert answer is not None
-    labels = [json.loads(each["response"]["body"]) for each in answer["results"]]
+    response = client.post("/predict", **form("image", espresso, orange, espresso)).json
+    assert response is not None
+    labels = [json.loads(each["response"]["body"]) for each in response["results"]]
     assert labels == ["espresso", "orange", "espresso"]
 
 
@@ -89,10 +89,10 @@ def test_several_pictures_are_answered_in_their_order(client: FlaskClient, espre
 def test_top_k_adds_the_ranking(
     client: FlaskClient, espresso: bytes, top_k: str, count: int
 ) -> None:
-    answer = client.post(f"/predict?top_k={top_k}", data=espresso).json
-    assert answer is not None
-    ranking = answer.pop("predictions")
-    assert answer == RESNET
+    response = client.post(f"/predict?top_k={top_k}", data=espresso).json
+    assert response is not None
+    ranking = response.pop("predictions")
+    assert response == RESNET
     assert len(ranking) == count
     assert ranking[0] == {
         "class_id": "n07920052",
@@ -187,10 +187,10 @@ def test_a_bad_parameter_is_refused_before_any_work(
 def test_what_is_no_picture_is_refused(
     client: FlaskClient, path: str, body: bytes, status: int
 ) -> None:
-    answer = client.post(path, data=body)
-    assert answer.status_code == status
-    assert answer.json is not None
-    assert answer.json["success"] is False
+    response = client.post(path, data=body)
+    assert response.status_code == status
+    assert response.json is not None
+    assert response.json["success"] is False
 
 
 @pytest.mark.parametrize(("field", "content"), [("photo", b"x"), ("image", b"")])
