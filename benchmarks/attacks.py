@@ -11,6 +11,7 @@ from benchmarks.closed_loop import Post
 
 PIXELS = 50_000_000  # MAX_MEGAPIXELS by default: what is larger is refused by its header
 UPLOAD = 32_000_000  # bytes, just below MAX_UPLOAD_MB
+Scan = tuple[int, int, int, int]  # first and last coefficient, Ah and Al: T.81, B.2.3
 FORM = "multipart/form-data; boundary=x"
 
 
@@ -18,7 +19,8 @@ def attacks() -> Iterator[tuple[str, Post]]:
     """Yield the name of each attack, and the request that its clients send."""
     webp_at_limit = webp(16_383, PIXELS // 16_383)
     yield "JPEG of 8 million empty segments", (jpeg_of_segments(UPLOAD // 4), "image/jpeg")
-    yield "progressive JPEG of 99 scans", (jpeg_of_scans(8000, 6250, 99), "image/jpeg")
+    for name, script in (("99 legal scans", LEGAL_SCRIPT), ("99 repeated scans", REPEATED_SCRIPT)):
+        yield f"JPEG of {name}", (jpeg_of_scans(8000, 6250, script), "image/jpeg")
     yield "PNG of 50 MP in RGB", (png(8000, 6250, 2), "image/png")
     yield "PNG of 50 MP in grey with alpha", (png(8000, 6250, 4), "image/png")
     yield "PNG of 1 x 50,000,000", (png(1, PIXELS, 2), "image/png")
@@ -34,28 +36,33 @@ def segment(marker: int, data: bytes = b"") -> bytes:
 
 def jpeg_of_segments(count: int) -> bytes:
     """Return a grey JPEG of 8 x 8 after so many empty APP0 segments, of 4 bytes each."""
-    return b"\xff\xd8" + segment(0xE0) * count + jpeg_of_scans(8, 8, 1)[2:]
+    return b"\xff\xd8" + segment(0xE0) * count + jpeg_of_scans(8, 8, [])[2:]
 
 
-def jpeg_of_scans(width: int, height: int, scans: int) -> bytes:
-    """Return a progressive JPEG in grey: a scan of DC, the others of all AC coefficients.
+def jpeg_of_scans(width: int, height: int, script: list[Scan]) -> bytes:
+    """Return a progressive JPEG in grey: a scan of DC, then scans of AC as in the script.
 
-    The second scan is the first of AC, the ones after it refine its last bit, again and again. That
-    is not legal more than once, but libjpeg only warns. All coefficients are zero: a block costs
-    one bit in the DC scan, and next to none in the others, where a run of blocks without
-    coefficients (EOBn) covers up to 32,767 of them. Source: ITU-T T.81, B.2 (segments), G.1.2
-    (progressive entropy coding).
+    All coefficients are zero: a block costs one bit in the DC scan, and next to none in the others,
+    where a run of blocks without coefficients (EOBn) covers up to 32,767 of them. Source: ITU-T
+    T.81, B.2 (segments), G.1.2 (progressive entropy coding).
     """
     blocks = -(-width // 8) * -(-height // 8)
-    dc, first, refine = bytes((0, 0, 0)), bytes((1, 63, 0x01)), bytes((1, 63, 0x10))
-    dc_bits, ac_bits = "0" * blocks, end_of_band_runs(blocks)
-    parts = [scan(dc, dc_bits), scan(first, ac_bits), *[scan(refine, ac_bits)] * (scans - 2)]
+    runs = end_of_band_runs(blocks)
     quantization = segment(0xDB, bytes((0, *[1] * 64)))
     frame = segment(0xC2, struct.pack(">BHHBBBB", 8, height, width, 1, 1, 0x11, 0))
-    head = b"\xff\xd8" + quantization + frame + huffman_table(0x00, [0]) + huffman_table(0x10, EOB)
-    return head + b"".join(parts[:scans]) + b"\xff\xd9"
+    tables = huffman_table(0x00, [0]) + huffman_table(0x10, EOB)
+    scans = [scan((0, 0, 0, 0), "0" * blocks), *(scan(each, runs) for each in script)]
+    return b"\xff\xd8" + quantization + frame + tables + b"".join(scans) + b"\xff\xd9"
 
 
+# Each of 7 bands bit by bit, from the 14th, as T.81 allows: 98 scans.
+LEGAL_SCRIPT = [
+    (first, first + 8, low + 1 if low < 13 else 0, low)
+    for low in range(13, -1, -1)
+    for first in range(1, 64, 9)
+]
+# The last bit of all coefficients again and again: not legal, but libjpeg only warns.
+REPEATED_SCRIPT = [(1, 63, 0, 1), *[(1, 63, 1, 0)] * 97]
 EOB = [n << 4 for n in range(15)]  # the symbols EOB0 to EOB14: 2**n blocks and more have ended
 
 
@@ -80,11 +87,12 @@ def end_of_band_runs(blocks: int) -> str:
     return bits
 
 
-def scan(band_and_bits: bytes, bits: str) -> bytes:
-    """Return a scan of the one component: a SOS segment with Ss, Se, Ah and Al, and its data."""
+def scan(band_and_bits: Scan, bits: str) -> bytes:
+    """Return a scan of the one component: a SOS segment, and its data."""
+    first, last, high, low = band_and_bits
     padded = bits + "1" * (-len(bits) % 8)
     data = int(padded, 2).to_bytes(len(padded) // 8)
-    header = segment(0xDA, bytes((1, 1, 0x00)) + band_and_bits)
+    header = segment(0xDA, bytes((1, 1, 0x00, first, last, high << 4 | low)))
     return header + data.replace(b"\xff", b"\xff\x00")
 
 

@@ -25,13 +25,26 @@ def test_runs_cover_all_blocks(blocks: int) -> None:
 
 
 @pytest.mark.parametrize("size", [(8, 8), (500, 375), (4000, 3000)])
-@pytest.mark.parametrize("scans", [1, 2, 99])
-def test_jpeg_has_its_size_and_scans(size: tuple[int, int], scans: int) -> None:
-    data = attacks.jpeg_of_scans(*size, scans)
+@pytest.mark.parametrize("script", [[], attacks.LEGAL_SCRIPT, attacks.REPEATED_SCRIPT])
+def test_jpeg_has_its_size_and_scans(size: tuple[int, int], script: list[attacks.Scan]) -> None:
+    data = attacks.jpeg_of_scans(*size, script)
     picture = opened(data)
     assert picture.size == size
     assert np.unique(np.asarray(picture)) == 128
-    assert data.count(b"\xff\xda") == scans
+    assert data.count(b"\xff\xda") == 1 + len(script)
+
+
+def test_the_legal_script_refines_each_coefficient_bit_by_bit() -> None:
+    # T.81, G.1.1.1: the first scan of a band has Ah = 0; each later one has the Al before as Ah,
+    # and sends the next bit.
+    before = dict.fromkeys(range(1, 64), 0)
+    for first, last, high, low in attacks.LEGAL_SCRIPT:
+        for coefficient in range(first, last + 1):
+            assert high == before[coefficient]
+            assert low == (high - 1 if high else 13)
+            before[coefficient] = low
+    assert set(before.values()) == {0}
+    assert len(attacks.LEGAL_SCRIPT) == len(attacks.REPEATED_SCRIPT) == 98
 
 
 def test_jpeg_of_segments_is_a_picture() -> None:
