@@ -44,7 +44,7 @@ RUN_IN = {
         "Docker": "stack/test_readme.py",
         "The app alone": "stack/test_docker.py",
         "How many replicas": "benchmarks/test_queueing.py",
-        "HTTPS": "stack/test_docs.py",
+        "HTTPS": "stack/test_docs.py, stack/test_docker_https.py",
         "API keys": "stack/test_docs.py",
         "Traces": "stack/test_docs.py",
         "Upgrades and roll-back": "stack/test_docs.py",

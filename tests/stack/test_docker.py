@@ -1,7 +1,6 @@
 """The whole stack in Docker, on a real engine: what ./run_docker.sh and Compose promise."""
 
 import json
-import os
 import socket
 import subprocess
 import threading
@@ -27,13 +26,6 @@ from tests.support.server import free_port, wait_until
 pytestmark = needs_docker
 
 MB = 1_000_000
-
-
-def test_it_says_where_it_is_and_how_to_stop_it(stack: Stack) -> None:
-    output = stack.output.read_text()
-    assert '"label":"espresso"' in output
-    assert f"{stack.url.replace('127.0.0.1', 'localhost')}/predict" in output
-    assert "docker compose down" in output
 
 
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.name)
@@ -226,21 +218,6 @@ def test_images_are_pushed_and_pulled(stack: Stack, registry: str) -> None:
         compose(stack, "up", "--detach", "--wait")
 
 
-def test_images_are_built_where_there_is_nothing_to_pull(stack: Stack) -> None:
-    nowhere = f"127.0.0.1:{free_port()}/"
-    (stack.checkout / ".env").write_text(f"IMAGE_PREFIX={nowhere}\nMODEL_ID=bundled\n")
-    try:
-        run = run_docker(stack.checkout, HTTP_PORT=stack.environment["HTTP_PORT"])
-    finally:
-        (stack.checkout / ".env").unlink()
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert "there is nothing to pull" in run.stdout
-    assert "building the images with bundled" in run.stdout
-    compose(stack, "up", "--detach", "--wait")
-    for name in ("inference_app", "inference_nginx"):
-        docker("rmi", f"{nowhere}{name}:test")
-
-
 def test_the_app_is_built_and_run_alone(make_checkout: Callable[[], Path]) -> None:
     checkout, port = make_checkout(), free_port()
     build, run, ask = commands("docs/operating.md")["The app alone"]
@@ -284,51 +261,3 @@ def test_a_model_is_prepared_while_the_image_is_built(
         assert b"No module named 'torch'" in missing.stderr
     finally:
         docker("compose", "down", "--rmi", "all", environment=environment, cwd=checkout)
-
-
-def test_a_port_in_use_is_one_clear_line(stack: Stack) -> None:
-    environment = stack.environment | {"COMPOSE_PROJECT_NAME": f"{PROJECT}-second"}
-    run = subprocess.run(
-        ["./run_docker.sh"],
-        cwd=stack.checkout,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    assert run.returncode == 1
-    assert f"error: port {environment['HTTP_PORT']} is in use" in run.stderr
-
-
-def test_a_hub_out_of_reach_names_the_bundled_model(stack: Stack) -> None:
-    away = {"MODEL_ID": "microsoft/resnet-50", "HF_ENDPOINT": f"http://127.0.0.1:{free_port()}"}
-    environment = stack.environment | away
-    run = subprocess.run(
-        ["./run_docker.sh"], cwd=stack.checkout, env=environment, capture_output=True, text=True
-    )
-    assert run.returncode == 1
-    (line,) = run.stderr.splitlines()
-    assert line.startswith("error: cannot reach the Hugging Face Hub")
-    assert "MODEL_ID=bundled" in line
-
-
-def test_without_docker_it_says_so(stack: Stack, tmp_path: Path) -> None:
-    for tool in ("bash", "dirname", "id"):
-        (tmp_path / tool).symlink_to(Path("/usr/bin") / tool)
-    run = subprocess.run(
-        ["bash", "./run_docker.sh"],
-        cwd=stack.checkout,
-        env={"PATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-    )
-    assert run.returncode == 1
-    assert run.stderr.startswith("error: there is no Docker on this machine")
-
-
-def test_without_a_daemon_it_says_so(stack: Stack) -> None:
-    environment = os.environ | {"DOCKER_HOST": "unix:///nonexistent.sock"}
-    run = subprocess.run(
-        ["./run_docker.sh"], cwd=stack.checkout, env=environment, capture_output=True, text=True
-    )
-    assert run.returncode == 1
-    assert run.stderr.startswith("error: Docker does not answer")
