@@ -13,7 +13,7 @@ from dataclasses import fields
 from importlib.metadata import version
 from typing import Literal, NamedTuple
 
-from inference_app.config import BUNDLED_MODEL, Settings, int_range
+from inference_app.config import Settings, int_range
 from inference_app.cpus import available_cpus
 from inference_app.doctor import machine
 from inference_app.errors import UserError
@@ -28,7 +28,7 @@ from inference_app.version import __version__
 from inference_app.web.admission import BYTES_A_BYTE
 from inference_app.web.api_keys import ApiKeys
 
-BYTES_A_PIXEL = 16  # of a WebP with transparency, measured: the dearest there is
+BYTES_A_PIXEL = 16  # of a WebP with transparency, measured: the most expensive
 
 Level = Literal["ok", "warn", "fail"]
 
@@ -57,7 +57,7 @@ def examine(environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
 
 
 def _judge(subject: str, found: str, *complaints: tuple[bool, Level, str]) -> Finding:
-    """Return the first complaint that applies, as (applies, level, advice), or else ok."""
+    """Return the first complaint that applies, as (applies, level, advice), or ok."""
     applying = (Finding(level, subject, found, advice) for yes, level, advice in complaints if yes)
     return next(applying, Finding("ok", subject, found))
 
@@ -105,7 +105,15 @@ def _nginx() -> Finding:
     path = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if path is None:
         outside = not machine.in_container()  # in Docker it has a container of its own
-        return _judge("nginx", "not here", (outside, "warn", "./run_local.sh is better with it"))
+        return _judge(
+            "nginx",
+            "not here",
+            (
+                outside,
+                "warn",
+                "install it: it buffers uploads, and retries",
+            ),
+        )
     said = subprocess.run([path, "-v"], capture_output=True, text=True, check=False).stderr  # noqa: S603
     number = re.search(r"/(\d+)\.(\d+)", said)
     old = number is None or (int(number[1]), int(number[2])) < (1, 22)
@@ -128,9 +136,12 @@ def _model(settings: Settings) -> Finding:
     except UserError as error:
         return Finding("fail", "model", str(error))
     found = f"{model.name}, {len(model.labels)} classes, each file as it was prepared"
-    small = settings.model_path == BUNDLED_MODEL
-    advice = "it comes along, and errs often: set MODEL_PATH, or MODEL_ID for the scripts"
-    return _judge("model", found, (small, "warn", advice))
+    script = "run_docker.sh" if machine.in_container() else "run_local.sh"
+    advice = (
+        "a demonstration, which is wrong about half the time: serve another with "
+        f"MODEL_ID=microsoft/resnet-50 ./{script}"
+    )
+    return _judge("model", found, (model.is_bundled, "warn", advice))
 
 
 def _precision(settings: Settings) -> Finding:
@@ -149,7 +160,7 @@ def _workers(settings: Settings) -> Finding:
     cpus, threads = available_cpus(), settings.inference_threads
     many = settings.workers > max(2, cpus) or threads > cpus
     found = f"{settings.workers}, whose models run on {threads} of {cpus} CPUs each"
-    advice = "more than there are CPUs cost memory and time: unset WORKERS, INFERENCE_THREADS"
+    advice = "more than the CPUs cost memory and time: unset WORKERS and INFERENCE_THREADS"
     return _judge("workers", found, (many, "warn", advice))
 
 
@@ -176,22 +187,22 @@ def _memory(settings: Settings) -> Finding:
 
 def _processes(settings: Settings) -> Finding:
     limit = machine.processes()
-    most = 1 + settings.workers * (settings.threads + settings.inference_threads + 8)
-    found = f"up to {most} processes and threads, of {limit or 'any number'}"
-    few = limit is not None and limit < most
+    threads = 1 + settings.workers * (settings.threads + settings.inference_threads + 8)
+    found = f"up to {threads} processes and threads, of {limit or 'any number'}"
+    few = limit is not None and limit < threads
     return _judge("processes", found, (few, "fail", "lower THREADS, or raise Docker's pids_limit"))
 
 
 def _times(settings: Settings) -> Finding:
     deadline, grace = settings.deadline, settings.graceful_timeout
-    found = f"answers within {deadline} s, stops within {grace} s"
+    found = f"responds within {deadline} s, stops within {grace} s"
     advice = f"stopping drops requests: set GRACEFUL_TIMEOUT to {deadline + 5}"
     return _judge("times", found, (grace <= deadline + 1, "warn", advice))
 
 
 def _api_keys(settings: Settings) -> Finding:
     file = settings.api_keys_file
-    return _attempt("api_keys", str(file or "everybody may ask"), lambda: ApiKeys(file))
+    return _attempt("api_keys", str(file or "clients need no key"), lambda: ApiKeys(file))
 
 
 def _tracing(_: Settings) -> Finding:
@@ -202,7 +213,7 @@ def _port(settings: Settings) -> Finding:
     finding = _try_port("port", "PORT", settings.host, settings.port)
     local = settings.host in ("localhost", "::1") or settings.host.startswith("127.")
     if finding.level == "ok" and not local and not machine.in_container():
-        advice = "anybody can reach it past NGINX: unset HOST"
+        advice = "clients can bypass NGINX: unset HOST"
         return finding._replace(level="warn", advice=advice)
     return finding
 

@@ -1,4 +1,4 @@
-"""What doctor finds on this machine and on made-up ones, and what it says to change."""
+"""What doctor finds on this machine and on made-up ones, and what it advises."""
 
 import json
 import os
@@ -40,7 +40,6 @@ def test_here_nothing_fails() -> None:
     assert findings["settings"].found.startswith("PORT=")
     assert "200 classes" in findings["model"].found
     assert findings["model"].level == "warn"
-    assert "MODEL_PATH" in findings["model"].advice
 
 
 def test_every_complaint_says_what_to_change(model_folder: Path) -> None:
@@ -65,6 +64,24 @@ def test_a_damaged_model_fails(model_folder: Path) -> None:
     finding = found(MODEL_PATH=model_folder)["model"]
     assert finding.level == "fail"
     assert "labels.json is not the file that was prepared" in finding.found
+
+
+@pytest.mark.parametrize(
+    ("inside", "command"),
+    [
+        (False, "MODEL_ID=microsoft/resnet-50 ./run_local.sh"),
+        (True, "MODEL_ID=microsoft/resnet-50 ./run_docker.sh"),
+    ],
+)
+def test_the_demonstration_model_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch, model_folder: Path, inside: bool, command: str
+) -> None:
+    """Also as a copy, which is what the image holds."""
+    monkeypatch.setattr(machine, "in_container", lambda: inside)
+    finding = found(MODEL_PATH=model_folder)["model"]
+    assert finding.level == "warn"
+    assert "wrong about half the time" in finding.advice
+    assert finding.advice.endswith(command)
 
 
 def test_a_folder_that_is_no_model_fails(tmp_path: Path) -> None:
@@ -204,7 +221,7 @@ def test_the_command_prints_aligned_lines() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert any(line.startswith("ok    versions   inference_app ") for line in lines)
-    at = lines.index("warn  times      answers within 10 s, stops within 1 s")
+    at = lines.index("warn  times      responds within 10 s, stops within 1 s")
     assert lines[at + 1].strip() == "-> stopping drops requests: set GRACEFUL_TIMEOUT to 15"
 
 

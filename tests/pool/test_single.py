@@ -74,6 +74,15 @@ def test_the_batch_file_names_files_that_exist() -> None:
     assert Path(REPO / "requirements/serve.txt").exists()
 
 
+@pytest.mark.parametrize(
+    "arguments", [["predict", ESPRESSO], ["doctor"]], ids=["predict", "doctor"]
+)
+def test_other_commands_run_there(arguments: list[str | Path]) -> None:
+    words = [sys.executable, "-c", WITHOUT, *map(str, arguments)]
+    done = subprocess.run(words, env=environment(PORT=str(free_port())), capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_a_bad_setting_is_one_clear_line() -> None:
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT, *command()],
