@@ -33,8 +33,8 @@ fixed; the others go into `.env`, which Compose reads.
 ## The stack
 
 Read by Docker Compose from `.env` or the environment. `MODEL_ID`, `HF_ENDPOINT`, `HTTP_PORT` (there
-8080), `HTTP_HOST`, `HTTPS_PORT` (there 8443), `TLS_CERTIFICATE`, `TLS_KEY`, `MAX_CONNS` and those
-that begin with `CLIENT_` are read by `./run_local.sh` too.
+8080), `HTTP_HOST`, `HTTPS_PORT` (there 8443), `TLS_CERTIFICATE`, `TLS_KEY`, `TRUSTED_PROXY`,
+`MAX_CONNS` and those that begin with `CLIENT_` are read by `./run_local.sh` too.
 
 | name | default | what it is |
 |---|---|---|

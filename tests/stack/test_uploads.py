@@ -90,6 +90,27 @@ def test_an_address_has_some_requests_at_a_time(
     assert requests.get(f"{stack.url}/readyz", timeout=30).ok  # whose checks may share the address
 
 
+@pytest.mark.parametrize(("trusted", "status"), [("127.0.0.1", 200), ("", 429)])
+def test_clients_behind_a_trusted_proxy_have_their_own_limits(
+    make_fronted: Callable[..., Fronted],
+    stall: Callable[[Fronted, bytes], None],
+    espresso: bytes,
+    trusted: str,
+    status: int,
+) -> None:
+    stack = make_fronted(CLIENT_CONNS="1", TRUSTED_PROXY=trusted)
+
+    def post(client: str) -> int:
+        headers = {"X-Forwarded-For": client}
+        url = f"{stack.url}/predict"
+        return requests.post(url, espresso, headers=headers, timeout=30).status_code
+
+    stall(stack, HEAD + b"X-Forwarded-For: 192.0.2.1\r\nContent-Length: 1000\r\n\r\n")
+    wait_until(lambda: post("192.0.2.1") == 429, "it is in progress")
+    assert post("192.0.2.2") == status
+    assert post("192.0.2.2, 192.0.2.1") == 429  # what a client claims does not count
+
+
 def test_a_reload_ends_uploads_that_trickle(
     make_fronted: Callable[..., Fronted], tmp_path: Path
 ) -> None:
