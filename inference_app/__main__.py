@@ -14,6 +14,7 @@ from inference_app import predict
 from inference_app.config import Settings
 from inference_app.doctor import checks
 from inference_app.errors import RequestError, UserError
+from inference_app.evaluate.command import evaluate
 from inference_app.model import prepared
 from inference_app.model.classifier import Classifier
 from inference_app.pool import shared_memory
@@ -39,6 +40,9 @@ MISSING_PACKAGES = 3  # exit status, so that a script can install them and try a
 @click.version_option(__version__, message="%(version)s")
 def cli() -> None:
     """Classify pictures, behind HTTP or here."""
+
+
+cli.add_command(evaluate)
 
 
 @cli.command()

@@ -96,15 +96,23 @@ class Classifier:
     def classify(
         self, data: bytes, top_k: int, timing: Timing, deadline: Deadline | None = None
     ) -> list[Prediction]:
-        """Return the `top_k` likeliest classes of a picture, the likeliest first.
+        """Return the `top_k` most likely classes of a picture, the most likely first.
+
+        Raises the errors of `scores`.
+        """
+        return most_likely(self.scores(data, timing, deadline), self.model.labels, top_k)
+
+    def scores(
+        self, data: bytes, timing: Timing, deadline: Deadline | None = None
+    ) -> NDArray[np.float32]:
+        """Return a picture's score for each class, float32 (classes,).
 
         Raises the RequestErrors of `image.open_image` and `Decoders.decode`.
         """
         deadline = deadline or Deadline()
         encoded = image.open_image(data, self.model.preprocessing, self._settings)
         pixels = self._decoders.decode(encoded, timing, deadline)
-        logits = self._batcher.infer(pixels, timing, deadline)
-        return likeliest(logits, self.model.labels, top_k)
+        return softmax(self._batcher.infer(pixels, timing, deadline))
 
     def inferring_for(self) -> float:
         """Return for how many seconds the batch that runs now has been running, or 0."""
@@ -115,9 +123,10 @@ class Classifier:
         return self._decoders.busy_for()
 
 
-def likeliest(logits: NDArray[np.float32], labels: Sequence[Label], top_k: int) -> list[Prediction]:
-    """Turn logits, float32 (classes,), into the `top_k` likeliest classes by softmax."""
-    scores = softmax(logits)
+def most_likely(
+    scores: NDArray[np.float32], labels: Sequence[Label], top_k: int
+) -> list[Prediction]:
+    """Return the `top_k` classes with the highest scores, float32 (classes,), highest first."""
     order = np.argsort(-scores, kind="stable")[:top_k]
     return [Prediction(*labels[int(index)], score=float(scores[index])) for index in order]
 

@@ -14,7 +14,7 @@ import pytest
 from inference_app.config import Settings
 from inference_app.errors import DamagedPicture, PreparedModelError
 from inference_app.model import image
-from inference_app.model.classifier import Classifier, Prediction, likeliest
+from inference_app.model.classifier import Classifier, Prediction, most_likely, softmax
 from inference_app.model.engine import Engine
 from inference_app.model.prepared import Label
 from inference_app.timing import Timing
@@ -28,31 +28,34 @@ def logits(*values: float) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
     return np.array(values, np.float32)
 
 
-def test_the_likeliest_comes_first() -> None:
-    ranking = likeliest(logits(0, 3, 1, 2), LABELS, 3)
+def test_the_most_likely_class_comes_first() -> None:
+    ranking = most_likely(softmax(logits(0, 3, 1, 2)), LABELS, 3)
     assert [each.class_id for each in ranking] == ["n2", "n4", "n3"]
 
 
 def test_scores_are_a_softmax() -> None:
-    scores = [each.score for each in likeliest(logits(*np.log([1, 2, 3, 4])), LABELS, 4)]
+    scores = [each.score for each in most_likely(softmax(logits(*np.log([1, 2, 3, 4]))), LABELS, 4)]
     assert scores == pytest.approx([0.4, 0.3, 0.2, 0.1])
 
 
 def test_large_logits_do_not_overflow() -> None:
-    scores = [each.score for each in likeliest(logits(1000, -1000, 0, 999), LABELS, 4)]
+    scores = [each.score for each in most_likely(softmax(logits(1000, -1000, 0, 999)), LABELS, 4)]
     assert scores == pytest.approx([0.731059, 0.268941, 0, 0], abs=1e-6)
 
 
 def test_of_equal_classes_the_first_comes_first() -> None:
-    assert [each.class_id for each in likeliest(logits(1, 2, 2, 2), LABELS, 2)] == ["n2", "n3"]
+    assert [each.class_id for each in most_likely(softmax(logits(1, 2, 2, 2)), LABELS, 2)] == [
+        "n2",
+        "n3",
+    ]
 
 
 def test_there_are_no_more_predictions_than_classes() -> None:
-    assert len(likeliest(logits(1, 2, 3, 4), LABELS, 1000)) == 4
+    assert len(most_likely(softmax(logits(1, 2, 3, 4)), LABELS, 1000)) == 4
 
 
 def test_a_score_is_a_plain_number() -> None:
-    (best,) = likeliest(logits(0, 0, 0, 0), LABELS, 1)
+    (best,) = most_likely(softmax(logits(0, 0, 0, 0)), LABELS, 1)
     assert type(best.score) is float
     json.dumps(best.to_json())
 

@@ -1,0 +1,58 @@
+"""The command `evaluate`."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from inference_app.errors import UserError
+from inference_app.evaluate import report
+from inference_app.evaluate.dataset import labelled_pictures
+from inference_app.evaluate.report import Comparison, Report
+from inference_app.evaluate.run import Run, load, run
+
+FOLDER = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("model", type=FOLDER)
+@click.option("--data", type=FOLDER, required=True, help="Labelled pictures: FOLDER/<class>/*.jpg.")
+@click.option("--against", type=FOLDER, help="Another prepared model, to compare with.")
+@click.option("--json", "json_file", type=FOLDER, help="File to write all figures to.")
+@click.option("--picture", type=FOLDER, help="File to draw the calibration into: .svg or .png.")
+def evaluate(
+    model: Path, data: Path, against: Path | None, json_file: Path | None, picture: Path | None
+) -> None:
+    """Measure what MODEL, a prepared model, gets right on labelled pictures.
+
+    A class folder is named by the class id or the label, as labels.json has them.
+    """
+    runs, reports = [], []
+    for folder in (model, against) if against else (model,):
+        found, figures = _evaluate(folder, data)
+        runs.append(found)
+        reports.append(figures)
+    comparison = Comparison.of(*runs) if against else None
+    click.echo(report.table(reports, comparison))
+    if json_file:
+        _write(json_file, reports, comparison)
+    if picture:
+        report.draw(reports, picture)
+
+
+def _evaluate(model: Path, data: Path) -> tuple[Run, Report]:
+    classifier = load(model)
+    labels = classifier.model.labels
+    found = run(classifier, labelled_pictures(data, labels))
+    return found, Report.of(classifier.model.name, found, labels)
+
+
+def _write(file: Path, reports: list[Report], comparison: Comparison | None) -> None:
+    figures = {"models": [each.to_json() for each in reports]}
+    compared = {"comparison": asdict(comparison)} if comparison else {}
+    text = json.dumps(figures | compared, indent=1)
+    try:
+        file.write_text(text + "\n", "utf-8")
+    except OSError as error:
+        raise UserError(f"{file} cannot be written: {error.strerror}") from error

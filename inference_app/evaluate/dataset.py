@@ -1,0 +1,68 @@
+"""Labelled pictures: a folder with a folder for each class."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from inference_app.errors import UserError
+from inference_app.model.prepared import Label
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
+
+
+class LabelledPicture(NamedTuple):
+    """A picture's file, and the index of its class."""
+
+    file: Path
+    class_index: int
+
+
+class DatasetError(UserError):
+    """A folder does not hold pictures of the model's classes."""
+
+
+def labelled_pictures(folder: Path, labels: Sequence[Label]) -> list[LabelledPicture]:
+    """Return the pictures in ``folder/<class>/``, sorted by class and name.
+
+    A class is named by its id (``n02123045``), its label, or one of the label's names (``tabby``),
+    with spaces or underscores. Raises DatasetError for a folder that holds none, or that names a
+    class that the model does not know.
+    """
+    indices = dict(_names(labels))
+    classes = sorted(path for path in _children(folder) if path.is_dir())
+    unknown = [path.name for path in classes if _key(path.name) not in indices]
+    if unknown:
+        raise DatasetError(
+            f"{folder} has folders that are no classes of this model: {', '.join(unknown[:5])}"
+            f"{' ...' if len(unknown) > 5 else ''}. Name them by class id or label; see labels.json"
+        )
+    pictures = [
+        LabelledPicture(file, indices[_key(path.name)])
+        for path in classes
+        for file in sorted(path.rglob("*"))
+        if file.suffix.lower() in SUFFIXES
+    ]
+    if not pictures:
+        raise DatasetError(f"{folder} holds no pictures: it needs a folder for each class")
+    return pictures
+
+
+def _children(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        raise DatasetError(f"{folder} cannot be read: {error.strerror}") from error
+
+
+def _names(labels: Sequence[Label]) -> Iterator[tuple[str, int]]:
+    """Yield every name of every class, the exact ones last, so that they win."""
+    for index, label in enumerate(labels):
+        for name in label.label.split(","):
+            yield _key(name), index
+    for index, label in enumerate(labels):
+        yield _key(label.label), index
+        yield _key(label.class_id), index
+
+
+def _key(name: str) -> str:
+    return name.strip().replace("_", " ").lower()
