@@ -38,7 +38,10 @@ RUN_IN = {
         "Load test": "stack/test_docs.py",
         "More load than one core can make": "stack/test_docs.py",
     },
-    "docs/models.md": {"Preparing a model": "stack/test_readme.py"},
+    "docs/models.md": {
+        "Preparing a model": "stack/test_readme.py",
+        "Measuring a model": "evaluate/test_command.py",
+    },
     "docs/operating.md": {
         "Before you start": "stack/test_docs.py",
         "Docker": "stack/test_readme.py",

@@ -17,7 +17,6 @@ from inference_app.evaluate.measures import Classes, Scores
 from inference_app.model.classifier import Classifier
 from inference_app.timing import Timing
 
-
 MAX_SECONDS = 600  # for one picture
 
 

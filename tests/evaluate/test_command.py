@@ -10,6 +10,7 @@ import pytest
 
 from inference_app.config import BUNDLED_MODEL
 from tests.conftest import SAMPLES
+from tests.support.readme import commands
 from tests.support.server import environment
 
 RIGHT = ("beacon.jpg", "espresso.jpg", "flagpole.jpg", "orange.jpg", "jellyfish.webp")
@@ -72,3 +73,15 @@ def test_what_is_wrong_is_one_line(arguments: list[str], message: str) -> None:
     assert done.returncode == 1
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("line", commands("docs/models.md")["Measuring a model"])
+def test_the_documented_commands(data: Path, tmp_path: Path, line: str) -> None:
+    program, *words = line.split()
+    assert program == ".venv/bin/python"
+    bundled = {word: str(BUNDLED_MODEL) for word in words if word.startswith("models/")}
+    ours = bundled | {"pictures": str(data)}
+    command = [sys.executable, *(ours.get(word, word) for word in words)]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "top-1" in done.stdout
