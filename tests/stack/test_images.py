@@ -194,7 +194,7 @@ def test_a_machine_without_images_pulls_them_by_digest_and_serves(
         )
         assert done.returncode == 0, done.stdout + done.stderr
         assert "pulling the images" in done.stdout
-        url = f"http://{node.address}:8080/predict"
+        url = f"http://{node.address}:8080/upload"
         answer = requests.post(url, files={"file": ESPRESSO.read_bytes()}, timeout=30)
         assert answer.json() == {"class_id": "n07920052", "class_name": "espresso"}
         for name, image in pushed.items():
