@@ -107,6 +107,8 @@ def measure_fairness(seconds: int, only: str) -> None:
     from inference_app.config import BUNDLED_MODEL
 
     results = fairness.measure(BUNDLED_MODEL, seconds, only)
+    if not results["attacks"]:
+        raise click.UsageError(f"no attack has {only!r} in its name")
     if not only:
         _write("fairness", results)
     click.echo(fairness.table(results))

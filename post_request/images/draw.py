@@ -1,8 +1,8 @@
-"""Draw the sample pictures, so that none of them belongs to anybody else.
+"""Draw the sample pictures, so that they are this project's own.
 
     python post_request/images/draw.py [FOLDER [SAMPLES]]
 
-Into this script's own folder, and small ones for the page's visitors, unless others are named.
+Into this script's own folder, and small ones into the page's, unless other folders are named.
 Each picture is one function, named after the class that it shows. It paints at twice the final
 size, in a frame whose y runs from -1 (top) to 1 and whose x runs from -4/3 (left) to 4/3.
 """
