@@ -14,8 +14,7 @@ lock() { # FILE, then what is wanted
 constraints=()
 lock engines/torch.txt torch==2.15.0 torchvision transformers pillow
 constraints=(--constraint engines/torch.txt)
-# inference_app needs flask
-lock engines/openvino.txt openvino pillow numpy flask
+lock engines/openvino.txt openvino pillow numpy
 constraints+=(--constraint engines/openvino.txt)
 
 lock naive/requirements.txt flask gunicorn
