@@ -137,9 +137,12 @@ def main() -> None:
     """Run the command line; errors that are the user's to mend end it with one line."""
     try:
         cli()
+    except MissingPackagesError as error:
+        click.echo(error, err=True)
+        sys.exit(MISSING_PACKAGES)
     except UserError as error:
         click.echo(f"error: {error}", err=True)
-        sys.exit(MISSING_PACKAGES if isinstance(error, MissingPackagesError) else 1)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

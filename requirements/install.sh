@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
-# Makes a virtual environment, .venv or $VENV, with the packages for a purpose.
+# Makes a virtual environment with the packages for a purpose: $VENV, or .venv-prepare to prepare
+# models, or .venv.
 # Usage: requirements/install.sh serve|tracing|prepare|dev     Safe to run again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 lock=requirements/$1.txt
-venv=${VENV:-.venv}
+venv=.venv
+[[ $1 != prepare ]] || venv=.venv-prepare # gigabytes that serving does without
+venv=${VENV:-$venv}
 python=${PYTHON:-python3}
 
 fail() {
@@ -31,8 +34,12 @@ check_python() {
 install_with_torch() {
   "$venv/bin/pip" install --quiet --quiet uv
   export VIRTUAL_ENV=$venv
-  "$venv/bin/uv" pip install --quiet --torch-backend=cpu -r "$lock" 2>/dev/null ||
-    "$venv/bin/uv" pip install --quiet -r "$lock"
+  local cpu=--torch-backend=cpu size="about 1.5 GB"
+  "$venv/bin/uv" pip install --quiet --dry-run $cpu -r "$lock" 2>/dev/null ||
+    { cpu='' && size="about 5.6 GB, as torch's smaller build for CPUs cannot be reached"; }
+  echo "It takes $size of disk" >&2
+  # shellcheck disable=SC2086 # no argument where it is empty
+  "$venv/bin/uv" pip install $cpu -r "$lock"
   # Not in the lock, but a dependency of OpenVINO's: it starts processes that report home.
   "$venv/bin/uv" pip uninstall --quiet openvino-telemetry 2>/dev/null || true
 }

@@ -55,8 +55,8 @@ def prepare_model(
             from inference_app.prepare.convert import convert
         except ImportError as error:
             raise MissingPackagesError(
-                f"preparing a model needs packages that serving does not ({error.name}). "
-                "Install them with: requirements/install.sh prepare"
+                f"{error.name} is not installed here: preparing needs it, serving does not. "
+                "Install it with: requirements/install.sh prepare"
             ) from error
         convert(source, new, precision, report)
         prepared.write_manifest(
