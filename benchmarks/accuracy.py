@@ -19,7 +19,7 @@ from benchmarks import machine, pictures
 from inference_app.config import BUNDLED_MODEL, Settings
 from inference_app.cpus import available_cpus
 from inference_app.model import image, prepared
-from inference_app.model.classifier import softmax
+from inference_app.model.activation import softmax
 from inference_app.model.engine import Engine
 
 MEGAPIXELS = 12

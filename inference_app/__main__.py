@@ -97,8 +97,16 @@ def classify(files: tuple[str, ...], top_k: int | None, as_json: bool) -> None:
 @click.option("--revision", help="Commit, branch or tag on the Hub.")
 @click.option("--precision", type=click.Choice(["auto", "fp32", "bf16"]), default="auto")
 @click.option("--name", help="What clients see [the last part of MODEL_ID].")
+@click.option(
+    "--pictures", type=click.Path(path_type=Path), help="Folder of pictures to compare answers on."
+)
 def prepare(
-    model_id: str, output: Path | None, revision: str | None, precision: str, name: str | None
+    model_id: str,
+    output: Path | None,
+    revision: str | None,
+    precision: str,
+    name: str | None,
+    pictures: Path | None,
 ) -> None:
     """Turn MODEL_ID, an image classifier, into a prepared model.
 
@@ -113,7 +121,7 @@ def prepare(
         click.echo(f"{folder} is prepared already", err=True)
     else:
         report = partial(click.echo, err=True)
-        prepare_model(model_id, folder, revision, precision, name, report)
+        prepare_model(model_id, folder, revision, precision, name, report, pictures)
     click.echo(folder)
 
 

@@ -34,10 +34,10 @@ check_python() {
 install_with_torch() {
   "$venv/bin/pip" install --quiet --quiet uv
   export VIRTUAL_ENV=$venv
-  local cpu=--torch-backend=cpu size="about 1.5 GB"
+  local cpu=--torch-backend=cpu size="1.5 GB"
   "$venv/bin/uv" pip install --quiet --dry-run $cpu -r "$lock" 2>/dev/null ||
-    { cpu='' && size="about 5.6 GB, as torch's smaller build for CPUs cannot be reached"; }
-  echo "It takes $size of disk" >&2
+    { cpu='' && size="5.6 GB, since torch's build for CPUs alone cannot be reached"; }
+  echo "The packages take about $size" >&2
   # shellcheck disable=SC2086 # no argument where it is empty
   "$venv/bin/uv" pip install $cpu -r "$lock"
   # Not in the lock, but a dependency of OpenVINO's: it starts processes that report home.

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from inference_app.config import Settings
 from inference_app.cpus import available_cpus
 from inference_app.model import image, prepared
+from inference_app.model.activation import ACTIVATIONS, Scores
 from inference_app.model.batcher import Batcher
 from inference_app.model.deadline import Deadline
 from inference_app.model.decoders import Decoders
@@ -21,7 +21,10 @@ from inference_app.timing import Timing
 
 @dataclass(frozen=True)
 class Prediction:
-    """One class that a picture may be of, and the model's score for it, from 0 to 1."""
+    """One class that a picture may be of, and the model's score for it.
+
+    Scores are from 0 to 1, except those of a regression, which have no bounds.
+    """
 
     class_id: str
     label: str
@@ -102,9 +105,7 @@ class Classifier:
         """
         return most_likely(self.scores(data, timing, deadline), self.model.labels, top_k)
 
-    def scores(
-        self, data: bytes, timing: Timing, deadline: Deadline | None = None
-    ) -> NDArray[np.float32]:
+    def scores(self, data: bytes, timing: Timing, deadline: Deadline | None = None) -> Scores:
         """Return a picture's score for each class, float32 (classes,).
 
         Raises the RequestErrors of `image.open_image` and `Decoders.decode`.
@@ -112,7 +113,7 @@ class Classifier:
         deadline = deadline or Deadline()
         encoded = image.open_image(data, self.model.preprocessing, self._settings)
         pixels = self._decoders.decode(encoded, timing, deadline)
-        return softmax(self._batcher.infer(pixels, timing, deadline))
+        return ACTIVATIONS[self.model.activation](self._batcher.infer(pixels, timing, deadline))
 
     def inferring_for(self) -> float:
         """Return for how many seconds the batch that runs now has been running, or 0."""
@@ -123,16 +124,7 @@ class Classifier:
         return self._decoders.busy_for()
 
 
-def most_likely(
-    scores: NDArray[np.float32], labels: Sequence[Label], top_k: int
-) -> list[Prediction]:
-    """Return the `top_k` classes with the highest scores, float32 (classes,), highest first."""
+def most_likely(scores: Scores, labels: Sequence[Label], top_k: int) -> list[Prediction]:
+    """Return the `top_k` classes with the highest scores, float32 (classes,), the highest first."""
     order = np.argsort(-scores, kind="stable")[:top_k]
     return [Prediction(*labels[int(index)], score=float(scores[index])) for index in order]
-
-
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Turn logits, float32 (classes,), into scores from 0 to 1 that add up to 1."""
-    scores: NDArray[np.float32] = np.exp(logits - logits.max())
-    scores /= scores.sum()
-    return scores

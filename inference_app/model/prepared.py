@@ -4,7 +4,8 @@ model.xml, model.bin   the network as OpenVINO IR; input uint8, NHWC; output log
 labels.json            class index -> class id (WordNet id where known) and label
 preprocessing.json     resize, crop, interpolation, mean, std
 README.md              the model's card, where its source has one
-manifest.json          name, source, revision, precision, SHA-256 of every file, versions, date
+manifest.json          name, source, revision, precision, activation, parity with the original,
+                       SHA-256 of every file, versions, date
 """
 
 import hashlib
@@ -17,9 +18,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from inference_app.errors import PreparedModelError
+from inference_app.model.activation import ACTIVATIONS
 from inference_app.model.preprocessing import Preprocessing
 
-FORMAT = 1
+FORMAT = 2
 FILES = {"model.xml", "model.bin", "labels.json", "preprocessing.json"}
 
 
@@ -34,12 +36,14 @@ class Label(NamedTuple):
 class PreparedModel:
     """A prepared model that was read and found whole; `labels` is by class index.
 
-    `precision` is ``auto``, ``fp32`` or ``bf16``.
+    `precision` is ``auto``, ``fp32`` or ``bf16``; `activation`, a key of ACTIVATIONS, turns logits
+    into scores.
     """
 
     folder: Path
     name: str
     precision: str
+    activation: str
     manifest: dict[str, Any]
     labels: tuple[Label, ...]
     preprocessing: Preprocessing
@@ -66,10 +70,13 @@ def read(folder: Path) -> PreparedModel:
             _check(folder / name, manifest["files"][name])
         labels = json.loads((folder / "labels.json").read_text("utf-8"))
         preprocessing = json.loads((folder / "preprocessing.json").read_text("utf-8"))
+        if manifest["activation"] not in ACTIVATIONS:
+            raise ValueError(f"unknown activation {manifest['activation']}")
         return PreparedModel(
             folder=folder,
             name=manifest["name"],
             precision=manifest["precision"],
+            activation=manifest["activation"],
             manifest=manifest,
             labels=tuple(Label(**label) for label in labels),
             preprocessing=Preprocessing.from_json(preprocessing),

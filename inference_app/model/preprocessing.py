@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
+Channels = Literal["RGB", "BGR"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "box", "hamming", "lanczos"]
 
 
@@ -11,7 +12,8 @@ class Preprocessing:
     """Resize, then cut out the centre, then (in the network itself) normalise.
 
     `resize` is either the new length of the shorter edge, or an exact (height, width); `crop` is
-    (height, width). `mean` and `std` are by channel, in grey levels from 0 to 255.
+    (height, width). `mean` and `std` are of red, green and blue, in grey levels from 0 to 255.
+    `channels` is the order in which the network takes them.
     `crop_rounding` is what becomes of half a pixel when the margin is odd: Hugging Face's
     processors round it down, torchvision's CenterCrop (which timm uses) half to even.
     """
@@ -22,6 +24,7 @@ class Preprocessing:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     crop_rounding: Literal["down", "half_even"] = "down"
+    channels: Channels = "RGB"
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Preprocessing":
@@ -36,6 +39,7 @@ class Preprocessing:
             mean=tuple(map(float, data["mean"])),
             std=tuple(map(float, data["std"])),
             crop_rounding=data["crop_rounding"],
+            channels=data["channels"],
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ prepared already needs none of them either.
 """
 
 import os
+import shutil
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -41,7 +42,13 @@ def is_prepared(
 
 
 def prepare_model(
-    model_id: str, folder: Path, revision: str | None, precision: str, name: str, report: Report
+    model_id: str,
+    folder: Path,
+    revision: str | None,
+    precision: str,
+    name: str,
+    report: Report,
+    pictures: Path | None = None,
 ) -> None:
     """Fetch, convert, check and write; `folder` appears only when all of it went well.
 
@@ -52,18 +59,24 @@ def prepare_model(
         report(f"Fetching {model_id}")
         try:
             source = fetch(model_id, revision)
+            from inference_app.prepare import huggingface
             from inference_app.prepare.convert import convert
         except ImportError as error:
             raise MissingPackagesError(
                 f"{error.name} is not installed here: preparing needs it, serving does not. "
                 "Install it with: requirements/install.sh prepare"
             ) from error
-        convert(source, new, precision, report)
+        report("Loading it with transformers")
+        facts = convert(huggingface.load(source), new, precision, pictures, report)
+        card = source.folder / "README.md"
+        if card.exists():
+            shutil.copyfile(card, new / "README.md")
         prepared.write_manifest(
             new,
             name=name,
             source=source.facts(),
             precision=precision,
+            **facts,
             versions={each: version(each) for each in ("openvino", "torch", "transformers")},
             created=today(),
         )

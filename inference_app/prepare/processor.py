@@ -10,7 +10,8 @@ from PIL import Image
 from inference_app.config import Settings
 from inference_app.errors import PrepareError
 from inference_app.model import image
-from inference_app.model.preprocessing import Interpolation, Preprocessing
+from inference_app.model.preprocessing import Channels, Interpolation, Preprocessing
+from inference_app.prepare.pictures import dead_leaves
 from inference_app.prepare.reason import first_line
 
 # Largest mean difference, in grey levels of 255, between our pixels and the processor's.
@@ -25,101 +26,130 @@ INTERPOLATIONS: dict[int, Interpolation] = {
     Image.Resampling.BOX: "box",
     Image.Resampling.HAMMING: "hamming",
 }
+_ORDERS: tuple[Channels, ...] = ("RGB", "BGR")
 
 
 def preprocessing_of(processor: Any) -> Preprocessing:
-    """Read an image processor's numbers; raises PrepareError if it resizes in an unknown way."""
+    """Return what an image processor does; raises PrepareError if it is more than that.
+
+    Sizes are read from it, as its class means them. What it does to colours is measured: classes
+    rescale, shift and normalise them in ways of their own, once or twice.
+    """
     try:
-        if hasattr(processor, "data_config"):
-            return _from_timm(processor.data_config)
-        resize, crop = _sizes(processor)
-        scale = 1 / processor.rescale_factor if processor.do_rescale else 1.0
-        normalize = processor.do_normalize
-        return Preprocessing(
-            resize=resize,
-            crop=crop,
-            interpolation=INTERPOLATIONS[int(processor.resample)],
-            mean=tuple(scale * mean for mean in processor.image_mean) if normalize else (0.0,) * 3,
-            std=tuple(scale * std for std in processor.image_std) if normalize else (scale,) * 3,
-        )
-    except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError) as error:
+        geometry = _timm(processor) if hasattr(processor, "data_config") else _geometry(processor)
+        preprocessing = Preprocessing(**geometry, **_colours(processor))
+    except Exception as error:  # a processor may fail in any way at numbers that it cannot use
         name = type(processor).__name__
-        raise PrepareError(f"cannot read the model's image processor, {name}: {error}") from error
+        raise PrepareError(
+            f"cannot read the model's image processor, {name}: {first_line(error)}"
+        ) from error
+    _check(preprocessing, processor)
+    return preprocessing
 
 
-def _sizes(processor: Any) -> tuple[int | tuple[int, int], tuple[int, int]]:
-    """Return the resize and the crop, as each family of processors in transformers means them."""
-    family = type(processor).__name__.removesuffix("Pil")
+def _geometry(processor: Any) -> dict[str, Any]:
+    """Return resize, crop and interpolation, as each class of processors means them."""
     size, edge = processor.size, processor.size.get("shortest_edge")
-    if family == "ConvNextImageProcessor":
-        warp = edge >= 384  # its own threshold: above it, no crop but a change of proportions
-        return ((edge, edge) if warp else int(edge / processor.crop_pct)), (edge, edge)
-    if family == "LevitImageProcessor" and edge:
-        edge = int(256 / 224 * edge)
-    if family == "PoolFormerImageProcessor" and edge:
-        edge = int(edge / processor.crop_pct)
     resize = edge or (size["height"], size["width"])
+    crop = None
     if getattr(processor, "do_center_crop", False):
-        return resize, (processor.crop_size["height"], processor.crop_size["width"])
-    if isinstance(resize, int):
+        crop = (processor.crop_size["height"], processor.crop_size["width"])
+    match type(processor).__name__.removesuffix("Pil"):
+        case "ConvNextImageProcessor" if edge < 384:  # its own threshold
+            resize, crop = int(edge / processor.crop_pct), (edge, edge)
+        case "ConvNextImageProcessor":
+            resize = (edge, edge)
+        case "LevitImageProcessor" if edge:
+            resize = int(256 / 224 * edge)
+        case "PoolFormerImageProcessor" if edge or size["height"] == size["width"]:
+            resize = int((edge or size["height"]) / processor.crop_pct)
+    if crop is None and isinstance(resize, int):
         raise ValueError("its pictures differ in shape, since it does not crop")
-    return resize, resize
+    interpolation = INTERPOLATIONS[int(processor.resample)]
+    return {"resize": resize, "crop": crop or resize, "interpolation": interpolation}
 
 
-def _from_timm(config: dict[str, Any]) -> Preprocessing:
+def _timm(processor: Any) -> dict[str, Any]:
     """Read timm's data configuration, as its own evaluation transform does."""
+    config = processor.data_config
     _, height, width = config["input_size"]
     resize = (int(height / config["crop_pct"]), int(width / config["crop_pct"]))
     if config["crop_mode"] not in ("center", "squash"):
         raise ValueError(f"crop mode {config['crop_mode']}")
     keep_proportions = config["crop_mode"] == "center" and height == width
-    return Preprocessing(
-        resize=resize[0] if keep_proportions else resize,
-        crop=(height, width),
-        interpolation=config["interpolation"],
-        mean=tuple(255.0 * mean for mean in config["mean"]),
-        std=tuple(255.0 * std for std in config["std"]),
-        crop_rounding="half_even",
-    )
+    return {
+        "resize": resize[0] if keep_proportions else resize,
+        "crop": (height, width),
+        "interpolation": config["interpolation"],
+        "crop_rounding": "half_even",
+    }
 
 
-def check(preprocessing: Preprocessing, processor: Any) -> None:
+def _colours(processor: Any) -> dict[str, Any]:
+    """Return mean, std and channels, measured on pictures of one colour each."""
+    black = _middle(processor, (0, 0, 0))
+    colours = np.eye(3, dtype=int) * 255  # red, green, blue
+    scales = np.array([_middle(processor, tuple(colour)) - black for colour in colours]) / 255
+    for order, flipped in zip(_ORDERS, (scales, scales[:, ::-1]), strict=True):
+        scale = flipped.diagonal()
+        if scale.all() and np.array_equal(flipped, np.diag(scale)):
+            mean = -(black if order == "RGB" else black[::-1]) / scale
+            return {"mean": _plain(mean), "std": _plain(1 / scale), "channels": order}
+    raise ValueError("it mixes red, green and blue")
+
+
+def _middle(processor: Any, colour: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return what the three channels of a picture become in its middle."""
+    pixels = _pixel_values(processor, Image.new("RGB", (64, 64), colour))
+    middle: NDArray[np.float64] = pixels[pixels.shape[0] // 2, pixels.shape[1] // 2].astype(float)
+    return middle
+
+
+def _plain(numbers: NDArray[np.float64]) -> tuple[float, ...]:
+    """Round to the digits that float32 holds, without a negative zero."""
+    return tuple(float(f"{number:.6g}") + 0.0 for number in numbers)
+
+
+def _pixel_values(processor: Any, picture: Image.Image) -> NDArray[np.float32]:
+    """Return what the network is given of a picture, (H, W, 3)."""
+    pixels = np.asarray(processor(picture, return_tensors="pt")["pixel_values"])
+    if pixels.ndim != 4 or pixels.shape[:2] != (1, 3):
+        raise ValueError(f"it makes an array of the shape {pixels.shape} of a picture")
+    values: NDArray[np.float32] = pixels[0].transpose(1, 2, 0)
+    return values
+
+
+def _check(preprocessing: Preprocessing, processor: Any) -> None:
     """Compare our pixels with the processor's on pictures of awkward sizes; raises PrepareError.
 
     So a processor that does something beyond `Preprocessing` is refused instead of half followed.
     """
-    for size in ((500, 375), (333, 501), (90, 131)):
-        try:
-            same = _agree(preprocessing, processor, _smooth_noise(size))
-        except Exception as error:  # either side may refuse what the other's numbers ask for
-            raise _unsupported(processor, f" ({first_line(error)})") from error
-        if not same:
-            raise _unsupported(processor)
+    if _crops_more_than_it_has(preprocessing):
+        raise _unsupported(processor, "crops more than it has resized to")
+    for seed, size in enumerate(((500, 375), (333, 501), (90, 131))):
+        if not _agree(preprocessing, processor, dead_leaves(size, seed)):
+            raise _unsupported(processor, "does more than resize, crop the centre and normalise")
+
+
+def _crops_more_than_it_has(preprocessing: Preprocessing) -> bool:
+    resize = preprocessing.resize
+    height, width = (resize, resize) if isinstance(resize, int) else resize
+    return preprocessing.crop[0] > height or preprocessing.crop[1] > width
 
 
 def _agree(preprocessing: Preprocessing, processor: Any, picture: Image.Image) -> bool:
     png = io.BytesIO()
     picture.save(png, "PNG")
     ours = image.decode(png.getvalue(), preprocessing, Settings()).astype(np.float32)
-    theirs = _grey_levels(processor(picture, return_tensors="pt"), preprocessing)
-    return ours.shape == theirs.shape and bool(np.abs(ours - theirs).mean() <= TOLERANCE)
+    theirs = _pixel_values(processor, picture)
+    if preprocessing.channels == "BGR":
+        theirs = theirs[..., ::-1]
+    levels = theirs * preprocessing.std + preprocessing.mean
+    return ours.shape == levels.shape and bool(np.abs(ours - levels).mean() <= TOLERANCE)
 
 
-def _unsupported(processor: Any, why: str = "") -> PrepareError:
+def _unsupported(processor: Any, what: str) -> PrepareError:
+    name = type(processor).__name__
     return PrepareError(
-        f"the model's image processor, {type(processor).__name__}, does more than resize, "
-        f"crop the centre and normalise; such models are not supported{why}"
+        f"the model's image processor, {name}, {what}; such models are not supported"
     )
-
-
-def _smooth_noise(size: tuple[int, int]) -> Image.Image:
-    """Draw something with the smoothness of a photo, the same on every run."""
-    coarse = np.random.default_rng(0).integers(0, 256, (9, 12, 3), dtype=np.uint8)
-    return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
-
-
-def _grey_levels(inputs: Any, preprocessing: Preprocessing) -> NDArray[np.float32]:
-    """Undo the normalisation of pixel values (1, 3, H, W); return (H, W, 3)."""
-    pixels = inputs["pixel_values"][0].numpy().transpose(1, 2, 0)
-    levels: NDArray[np.float32] = pixels * preprocessing.std + preprocessing.mean
-    return levels

@@ -14,7 +14,8 @@ import pytest
 from inference_app.config import Settings
 from inference_app.errors import DamagedPicture, PreparedModelError
 from inference_app.model import image
-from inference_app.model.classifier import Classifier, Prediction, most_likely, softmax
+from inference_app.model.activation import ACTIVATIONS
+from inference_app.model.classifier import Classifier, Prediction, most_likely
 from inference_app.model.engine import Engine
 from inference_app.model.prepared import Label
 from inference_app.timing import Timing
@@ -23,39 +24,40 @@ from tests.conftest import SAMPLES
 LABELS = [Label("n1", "one, first"), Label("n2", "two"), Label("n3", "three"), Label("n4", "four")]
 
 
-def logits(*values: float) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-    """Return logits as an engine does."""
+def scores(*values: float) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
     return np.array(values, np.float32)
 
 
-def test_the_most_likely_class_comes_first() -> None:
-    ranking = most_likely(softmax(logits(0, 3, 1, 2)), LABELS, 3)
+def test_the_most_likely_comes_first() -> None:
+    ranking = most_likely(scores(0, 0.3, 0.1, 0.2), LABELS, 3)
     assert [each.class_id for each in ranking] == ["n2", "n4", "n3"]
 
 
-def test_scores_are_a_softmax() -> None:
-    scores = [each.score for each in most_likely(softmax(logits(*np.log([1, 2, 3, 4]))), LABELS, 4)]
-    assert scores == pytest.approx([0.4, 0.3, 0.2, 0.1])
-
-
-def test_large_logits_do_not_overflow() -> None:
-    scores = [each.score for each in most_likely(softmax(logits(1000, -1000, 0, 999)), LABELS, 4)]
-    assert scores == pytest.approx([0.731059, 0.268941, 0, 0], abs=1e-6)
+def test_scores_are_as_the_model_says(
+    classifier: Classifier, settings: Settings, espresso: bytes
+) -> None:
+    engine = Engine(classifier.model, 1)
+    found = {
+        activation: Classifier(
+            replace(classifier.model, activation=activation), engine, settings
+        ).scores(espresso, Timing())
+        for activation in ACTIVATIONS
+    }
+    assert found["softmax"].sum() == pytest.approx(1, abs=1e-5)
+    for activation, compute in ACTIVATIONS.items():
+        np.testing.assert_allclose(found[activation], compute(found["none"]), atol=1e-6)
 
 
 def test_of_equal_classes_the_first_comes_first() -> None:
-    assert [each.class_id for each in most_likely(softmax(logits(1, 2, 2, 2)), LABELS, 2)] == [
-        "n2",
-        "n3",
-    ]
+    assert [each.class_id for each in most_likely(scores(1, 2, 2, 2), LABELS, 2)] == ["n2", "n3"]
 
 
 def test_there_are_no_more_predictions_than_classes() -> None:
-    assert len(most_likely(softmax(logits(1, 2, 3, 4)), LABELS, 1000)) == 4
+    assert len(most_likely(scores(1, 2, 3, 4), LABELS, 1000)) == 4
 
 
 def test_a_score_is_a_plain_number() -> None:
-    (best,) = most_likely(softmax(logits(0, 0, 0, 0)), LABELS, 1)
+    (best,) = most_likely(scores(0, 0, 0, 0), LABELS, 1)
     assert type(best.score) is float
     json.dumps(best.to_json())
 

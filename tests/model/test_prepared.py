@@ -69,14 +69,14 @@ def test_a_manifest_that_is_no_json_is_refused(model_folder: Path, text: str) ->
         prepared.read(model_folder)
 
 
-@pytest.mark.parametrize("text", ["[]", "1", "{}", '{"format": 0}', '{"format": 2}'])
+@pytest.mark.parametrize("text", ["[]", "1", "{}", '{"format": 1}', '{"format": 3}'])
 def test_a_manifest_of_another_format_is_refused(model_folder: Path, text: str) -> None:
     (model_folder / "manifest.json").write_text(text)
     with pytest.raises(PreparedModelError, match="another format"):
         prepared.read(model_folder)
 
 
-@pytest.mark.parametrize("key", ["name", "precision", "files"])
+@pytest.mark.parametrize("key", ["name", "precision", "activation", "files"])
 def test_a_manifest_that_lacks_what_serving_needs_is_refused(model_folder: Path, key: str) -> None:
     edit_manifest(model_folder, lambda manifest: manifest.pop(key))
     with pytest.raises(PreparedModelError, match=key):
@@ -122,7 +122,7 @@ def test_a_manifest_seals_what_it_holds(tmp_path: Path) -> None:
     prepared.write_manifest(tmp_path, name="né")
     assert "né" in (tmp_path / "manifest.json").read_text("utf-8")
     assert prepared.read_manifest(tmp_path) == {
-        "format": 1,
+        "format": 2,
         "name": "né",
         "files": {"a.txt": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
     }
@@ -201,3 +201,9 @@ def test_a_folder_of_something_else_is_not_overwritten(tmp_path: Path) -> None:
     ):
         pass
     assert (tmp_path / "thesis.txt").read_text() == "mine"
+
+
+def test_an_unknown_activation_is_refused(model_folder: Path) -> None:
+    edit_manifest(model_folder, lambda manifest: manifest.update(activation="softmin"))
+    with pytest.raises(PreparedModelError, match="unknown activation softmin"):
+        prepared.read(model_folder)

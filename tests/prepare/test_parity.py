@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inference_app.config import BUNDLED_MODEL, Settings
+from inference_app.errors import PrepareError
 from inference_app.model import image, prepared
 from inference_app.model.engine import Engine
-from inference_app.prepare import prepare_model
+from inference_app.prepare import huggingface, network, parity, prepare_model
+from inference_app.prepare.original import Original
+from inference_app.prepare.source import fetch
 from tests.conftest import SAMPLES, SHARED
-from tests.prepare.conftest import MEAN, STD
+from tests.prepare.conftest import MEAN, STD, save_tiny_resnet
 
 BUNDLED_SOURCE = SHARED / "bundled_model"
 VALIDATION = SHARED / "data" / "tiny-imagenet-val.tar.gz"
@@ -121,3 +124,104 @@ def _by_transformers(pictures: list[bytes]) -> list[int]:
         pixels = processor(batch, return_tensors="pt")["pixel_values"].permute(0, 2, 3, 1)
         classes += logits_of(model, pixels.numpy()).argmax(axis=1).tolist()
     return classes
+
+
+@pytest.fixture
+def original(tiny: Path) -> Original:
+    return huggingface.load(fetch(str(tiny), None))
+
+
+@pytest.fixture
+def written(original: Original, tmp_path: Path) -> Path:
+    path = tmp_path / "model.xml"
+    network.write(original.network, original.preprocessing, path, "fp32")
+    return path
+
+
+def test_what_was_found_is_in_the_manifest(prepared_tiny: Path) -> None:
+    found = prepared.read(prepared_tiny).manifest["parity"]
+    assert found["pictures"] == found["classes_agreed"] == 16
+    assert found["max_score_difference"] < 0.01
+    assert found["max_logits_error"] < 1e-4
+
+
+def head_of(original: Original) -> torch.nn.Parameter:
+    return next(each for name, each in original.network.named_parameters() if "classifier" in name)
+
+
+def wrong_crop(original: Original) -> Original:
+    return replace(original, preprocessing=replace(original.preprocessing, resize=64))
+
+
+def wrong_labels(original: Original) -> Original:
+    return replace(original, labels=original.labels[::-1])
+
+
+def wrong_activation(original: Original) -> Original:
+    return replace(original, activation="sigmoid")
+
+
+def other_weights(original: Original) -> Original:
+    torch.nn.init.normal_(head_of(original))
+    return original
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        (wrong_crop, "does not agree with the original: the same class for"),
+        (wrong_labels, "and its softmax is"),
+        (wrong_activation, "and its sigmoid is"),
+        (other_weights, "logits of the same pixels within"),
+    ],
+)
+def test_other_answers_are_refused(original: Original, written: Path, wrong: Any, why: str) -> None:
+    parity.check(original, written, "fp32", None)
+    with pytest.raises(PrepareError, match=why):
+        parity.check(wrong(original), written, "fp32", None)
+
+
+def test_answers_that_are_no_numbers_are_refused(original: Original, tmp_path: Path) -> None:
+    torch.nn.init.constant_(head_of(original), float("nan"))
+    network.write(original.network, original.preprocessing, tmp_path / "model.xml", "fp32")
+    with pytest.raises(PrepareError, match="nan"):
+        parity.check(original, tmp_path / "model.xml", "fp32", None)
+
+
+def test_a_damaged_network_is_refused(original: Original, written: Path) -> None:
+    written.with_suffix(".bin").write_bytes(b"")
+    with pytest.raises(PrepareError, match="does not run"):
+        parity.check(original, written, "fp32", None)
+
+
+@pytest.mark.parametrize(
+    ("config", "activation"),
+    [
+        ({}, "softmax"),
+        ({"problem_type": "single_label_classification"}, "softmax"),
+        ({"problem_type": "multi_label_classification"}, "sigmoid"),
+        ({"num_labels": 1}, "sigmoid"),
+        ({"num_labels": 1, "problem_type": "regression"}, "none"),
+        ({"problem_type": "regression"}, "none"),
+    ],
+    ids=str,
+)
+def test_the_activation_is_the_pipelines(
+    config: dict[str, Any], activation: str, tmp_path: Path
+) -> None:
+    save_tiny_resnet(tmp_path / "source", **config)
+    prepare_model(str(tmp_path / "source"), tmp_path / "model", None, "fp32", "tiny", print)
+    assert prepared.read(tmp_path / "model").activation == activation
+
+
+def test_pictures_of_the_users(tiny: Path, tmp_path: Path) -> None:
+    prepare_model(str(tiny), tmp_path / "model", None, "fp32", "tiny", print, SAMPLES)
+    samples = [path for path in SAMPLES.iterdir() if path.suffix in (".jpg", ".png", ".webp")]
+    assert prepared.read(tmp_path / "model").manifest["parity"]["pictures"] == len(samples)
+
+
+@pytest.mark.parametrize("name", ["empty", "nothing"])
+def test_a_folder_without_pictures(tiny: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(PrepareError, match=f"{name} holds no pictures"):
+        prepare_model(str(tiny), tmp_path / "model", None, "fp32", "tiny", print, tmp_path / name)

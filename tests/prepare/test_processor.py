@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 import timm
 import transformers
-from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from inference_app.config import BUNDLED_MODEL, Settings
 from inference_app.errors import PrepareError
 from inference_app.model import image
 from inference_app.model.preprocessing import Preprocessing
-from inference_app.prepare.processor import check, preprocessing_of
+from inference_app.prepare.processor import preprocessing_of
 from tests.conftest import SHARED
 from tests.prepare.conftest import MEAN, RESNET_PROCESSOR, STD
 
@@ -55,6 +54,27 @@ SUPPORTED = {
     "clip": of_transformers("CLIPImageProcessor"),
     "levit": of_transformers("LevitImageProcessor"),
     "poolformer": of_transformers("PoolFormerImageProcessor"),
+    "poolformer, less margin": of_transformers("PoolFormerImageProcessor", crop_pct=0.95),
+    "poolformer, an exact size": of_transformers(
+        "PoolFormerImageProcessor", size={"height": 224, "width": 224}
+    ),
+    "mobilevit flips the channels": of_transformers(
+        "MobileViTImageProcessor", size={"shortest_edge": 288}
+    ),
+    "efficientnet normalises twice": of_transformers("EfficientNetImageProcessor"),
+    "efficientnet from -1 to 1": of_transformers(
+        "EfficientNetImageProcessor",
+        rescale_factor=1 / 127.5,
+        rescale_offset=True,
+        include_top=False,
+        do_normalize=False,
+    ),
+    "convnext without a margin's share": of_transformers(
+        "ConvNextImageProcessor", size={"shortest_edge": 384}, crop_pct=None
+    ),
+    "one mean for all channels": of_transformers(
+        "ViTImageProcessor", image_mean=0.4, image_std=0.3
+    ),
     "mobilenet": of_transformers("MobileNetV2ImageProcessor"),
     "timm, odd margins": of_timm(crop_pct=0.9, input_size=(3, 225, 225)),
     "timm, no margin": of_timm(crop_pct=1.0, interpolation="bilinear"),
@@ -66,7 +86,6 @@ SUPPORTED = {
 def test_our_pixels_are_the_processors(make: Callable[[], Any], photos: list[Path]) -> None:
     processor = make()
     preprocessing = preprocessing_of(processor)
-    check(preprocessing, processor)
     differences = [difference(photo, preprocessing, processor) for photo in photos]
     assert np.mean(differences) < 1  # 0.04 over the shared photos, 1.1 with another filter
 
@@ -77,41 +96,15 @@ def difference(photo: Path, preprocessing: Preprocessing, processor: Any) -> flo
     with Image.open(photo) as picture:
         upright = ImageOps.exif_transpose(picture).convert("RGB")
     pixels = processor(upright, return_tensors="pt")["pixel_values"][0].numpy()
-    theirs = grey_levels(pixels.transpose(1, 2, 0), processor)
+    if preprocessing.channels == "BGR":
+        pixels = pixels[::-1]
+    theirs = pixels.transpose(1, 2, 0) * preprocessing.std + preprocessing.mean
     assert ours.shape == theirs.shape
     return float(np.abs(ours - theirs).mean())
 
 
-def grey_levels(pixels: NDArray[np.float32], processor: Any) -> NDArray[np.float32]:
-    """Undo what the processor says that it did after the crop."""
-    if hasattr(processor, "data_config"):
-        pixels = pixels * processor.data_config["std"] + processor.data_config["mean"]
-        return pixels * 255
-    if processor.do_normalize:
-        pixels = pixels * processor.image_std + processor.image_mean
-    return pixels / np.float32(processor.rescale_factor if processor.do_rescale else 1)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [{"resize": 224}, {"resize": (256, 256)}, {"interpolation": "nearest"}, {"mean": (118.0,) * 3}],
-    ids=str,
-)
-def test_other_numbers_are_told_apart(wrong: dict[str, Any]) -> None:
-    processor = SUPPORTED["resnet-50"]()
-    right = preprocessing_of(processor)
-    check(right, processor)
-    with pytest.raises(PrepareError, match="ConvNextImageProcessor, does more than"):
-        check(Preprocessing(**{**right.to_json(), **wrong}), processor)
-
-
 REFUSED = {
-    "mobilevit turns colours around": of_transformers("MobileViTImageProcessor"),
-    "mobilevit with margins": of_transformers(
-        "MobileViTImageProcessor", size={"shortest_edge": 288}, crop_size=256
-    ),
     "perceiver crops first": of_transformers("PerceiverImageProcessor"),
-    "efficientnet normalises twice": of_transformers("EfficientNetImageProcessor"),
     "imagegpt wants clusters": of_transformers("ImageGPTImageProcessor"),
     "videomae wants a video": of_transformers("VideoMAEImageProcessor"),
     "donut pads": of_transformers("DonutImageProcessor"),
@@ -130,7 +123,7 @@ REFUSED = {
 def test_what_does_more_is_refused(make: Callable[[], Any]) -> None:
     processor = make()
     with pytest.raises(PrepareError, match=type(processor).__name__) as refusal:
-        check(preprocessing_of(processor), processor)
+        preprocessing_of(processor)
     assert "\n" not in str(refusal.value)
 
 
