@@ -1,6 +1,6 @@
 """Requests that are expensive for the server, and small or plain for the client that sends them.
 
-None does harm to whoever opens it: each holds a picture of one colour, or none at all.
+They do no harm to a person who opens them: each holds a picture of one colour, or none at all.
 """
 
 import struct

@@ -39,7 +39,7 @@ _APP = "{BIN}/python -m inference_app serve"
 STACK = Ours(
     "ours",
     "ours (NGINX + Gunicorn)",
-    # As run_local.sh does; whoever stops the shell stops both.
+    # As run_local.sh does: to stop the shell is to stop both.
     "trap 'trap - TERM; kill 0' TERM; "
     f"PORT={{PORT2}} {_APP} & NGINX_PORT={{PORT}} PORT={{PORT2}} "
     f"'{ROOT}/nginx/start.sh' '{{HOME}}/nginx' & wait",

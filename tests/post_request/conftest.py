@@ -23,7 +23,7 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def nobody() -> Iterator[str]:
+def no_server() -> Iterator[str]:
     """Yield an address that is taken, and at which no server listens."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

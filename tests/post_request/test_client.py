@@ -126,9 +126,9 @@ def test_a_connection_that_ends_without_a_response_is_retried(server: Server) ->
     assert [seen.data for seen in server.seen] == [b"picture", b"picture"]
 
 
-def test_a_missing_server_is_tried_three_times(nobody: str, waits: list[float]) -> None:
-    with pytest.raises(ServerAwayError, match=f"^no server at {nobody}/predict$"):
-        ask(nobody)
+def test_a_missing_server_is_tried_three_times(no_server: str, waits: list[float]) -> None:
+    with pytest.raises(ServerAwayError, match=f"^no server at {no_server}/predict$"):
+        ask(no_server)
     assert waits == [1]  # the first time at once
 
 

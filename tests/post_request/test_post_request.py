@@ -176,13 +176,13 @@ def test_a_wrong_command_line_is_refused(
 @pytest.mark.parametrize("names", [["a.jpg"], ["a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg"]])
 @pytest.mark.parametrize("options", [[], ["--json"]])
 def test_no_server_at_the_address(
-    nobody: str, tmp_path: Path, names: list[str], options: list[str]
+    no_server: str, tmp_path: Path, names: list[str], options: list[str]
 ) -> None:
     files = [picture(tmp_path / name) for name in names]
-    result = run(*files, *options, "--url", nobody)
+    result = run(*files, *options, "--url", no_server)
     assert result.status == 2
     assert len(result.err.splitlines()) == 1
-    assert f"no server at {nobody}/predict" in result.err
+    assert f"no server at {no_server}/predict" in result.err
     assert "./run_local.sh" in result.err
     assert "./run_docker.sh" in result.err
 
@@ -278,21 +278,21 @@ def test_the_bar_shows_on_a_terminal_and_never_on_standard_output(
 
 def test_a_local_server_is_found(
     server: Server,
-    nobody: str,
+    no_server: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.delenv("PREDICT_URL", raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(post_request, "LOCAL", (nobody, server.url))
+    monkeypatch.setattr(post_request, "LOCAL", (no_server, server.url))
     cat = picture(tmp_path / "cat.jpg")
     assert post_request.main([cat]) == 0
     assert capsys.readouterr().out.splitlines()[1] == TABBY.body.decode()
 
     server.is_alive = False  # something else listens there
     assert post_request.main([cat]) == 2
-    assert f"no server at {nobody} or {server.url}: start it" in capsys.readouterr().err
+    assert f"no server at {no_server} or {server.url}: start it" in capsys.readouterr().err
 
 
 def test_a_local_server_is_looked_for_where_the_scripts_start_it() -> None:
