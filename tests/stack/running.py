@@ -1,5 +1,6 @@
 """A stack that runs, and the environment that one is started in."""
 
+import json
 import os
 import subprocess
 from dataclasses import dataclass
@@ -35,3 +36,10 @@ def answers(url: str) -> bool:
         return requests.get(f"{url}/readyz", timeout=5).ok
     except requests.RequestException:
         return False
+
+
+def workers(stack: Stack) -> list[int]:
+    """Return the process ids of Gunicorn's workers, from the lines they wrote when ready."""
+    lines = [line for line in stack.output.read_text().splitlines() if "worker ready" in line]
+    pids = [int(json.loads(line)["pid"]) for line in lines]
+    return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
