@@ -46,24 +46,22 @@ export class Detail {
   }
 
   #update() {
-    const { state, answer, isUnsure } = this.item;
+    const { state, answer, title, isUnsure } = this.item;
     this.element.dataset.state = state;
     this.element.classList.toggle("unsure", isUnsure);
+    this.part(".name").textContent = title;
     if (answer) this.#answer(answer);
-    else this.#wait(this.item.part(".state").textContent);
+    else this.#wait();
   }
 
-  #wait(text) {
-    this.part(".name").textContent = text;
+  #wait() {
     this.part(".score").textContent = this.part(".others").textContent = "";
     this.part(".ranking").replaceChildren(...Array.from({ length: 4 }, () => rank({ label: "", score: 0 })));
     this.part("h3").style.setProperty("--share", 0);
   }
 
   #answer({ predictions: [best, ...rest], stages }) {
-    const [first, others] = names(best.label);
-    this.part(".name").textContent = first;
-    this.part(".others").textContent = others;
+    this.part(".others").textContent = names(best.label)[1];
     this.part(".score").textContent = percent(best.score);
     this.part("h3").style.setProperty("--share", best.score);
     this.part(".ranking").replaceChildren(...rest.map(rank));

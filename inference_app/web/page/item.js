@@ -4,6 +4,7 @@ import { check, shrink } from "./picture.js";
 import { predict } from "./server.js";
 
 const UNSURE = 0.3; // a score below it is no answer to rely on
+const WORDS = { waiting: "Waiting", working: "Classifying…" };
 const template = document.getElementById("tile");
 
 export const percent = (score) => `${(score * 100).toFixed(1)} %`;
@@ -33,7 +34,7 @@ export class Item {
   }
 
   get isUnsure() {
-    return this.best?.score < UNSURE;
+    return Boolean(this.best) && this.best.score < UNSURE;
   }
 
   /** Take it through the server; rejects with Refused. */
@@ -54,10 +55,6 @@ export class Item {
 
   show(answer) {
     this.answer = answer;
-    this.part(".name").textContent = names(this.best.label)[0];
-    this.part(".score").textContent = percent(this.best.score);
-    this.element.style.setProperty("--share", this.best.score);
-    this.element.classList.toggle("unsure", this.isUnsure);
     this.turn("answered");
   }
 
@@ -70,16 +67,24 @@ export class Item {
 
   turn(state) {
     this.state = this.element.dataset.state = state;
-    this.part(".open").disabled = state !== "answered";
-    this.part(".state").textContent = { waiting: "Waiting", working: "Classifying…" }[state] ?? "";
     if (state !== "failed") this.error = null;
     if (state !== "answered") this.answer = null;
+    this.part(".open").disabled = !this.answer;
+    this.part(".name").textContent = this.title;
+    this.part(".score").textContent = this.best ? percent(this.best.score) : "";
+    this.element.style.setProperty("--share", this.best?.score ?? 0);
+    this.element.classList.toggle("unsure", this.isUnsure);
     this.changed(this);
+  }
+
+  /** Its most likely class, or what it waits for. */
+  get title() {
+    return this.best ? names(this.best.label)[0] : WORDS[this.state] ?? "";
   }
 
   /** What became of it, in a sentence. */
   get summary() {
-    return `${this.file.name}: ${this.error?.message ?? `${names(this.best.label)[0]}, ${percent(this.best.score)}`}`;
+    return `${this.file.name}: ${this.error?.message ?? `${this.title}, ${percent(this.best.score)}`}`;
   }
 
   forget() {
