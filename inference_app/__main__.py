@@ -142,7 +142,7 @@ def examine(as_json: bool) -> None:
 
 
 def main() -> None:
-    """Run the command line; errors that are the user's to mend end it with one line."""
+    """Run the command line; errors that the user can fix end it with one line."""
     try:
         cli()
     except MissingPackagesError as error:

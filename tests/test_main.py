@@ -64,10 +64,10 @@ def test_predict_prints_json() -> None:
 
 def test_predict_prints_the_most_likely_classes() -> None:
     done = run("predict", "--json", "--top-k", "3", ESPRESSO)
-    answer = json.loads(done.stdout)
-    assert answer["body"] == '"espresso"'
-    assert len(answer["predictions"]) == 3
-    assert answer["predictions"][0]["class_id"] == "n07920052"
+    response = json.loads(done.stdout)
+    assert response["body"] == '"espresso"'
+    assert len(response["predictions"]) == 3
+    assert response["predictions"][0]["class_id"] == "n07920052"
 
 
 def test_predict_goes_on_after_what_it_cannot_classify(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def open_files() -> int | None:
 
 
 def listener(port: int, proc: Path = PROC) -> str:
-    """Return who listens on a port, as far as this user may know: ``nginx (pid 12)``."""
+    """Return the program that listens on a port, if this user may know: ``nginx (pid 12)``."""
     sockets = _listening(port, proc)
     for process in proc.glob("[0-9]*"):
         try:

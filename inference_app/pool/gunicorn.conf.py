@@ -98,7 +98,7 @@ def on_exit(_server: Arbiter) -> None:
 
 
 def post_worker_init(worker: Worker) -> None:
-    """Load the model before the worker accepts its first connection: it is born ready.
+    """Load the model before the worker accepts its first connection.
 
     The engine's threads, which start here, may run on any CPU, also for a lone request; those that
     handle requests start later and keep to the worker's own.

@@ -12,7 +12,7 @@ INTERVAL = 0.5  # seconds between two looks
 # Seconds of one batch, and CPU seconds of decoding one image, after which no new connections are
 # taken. Decoding ends by itself long before; other requests go on beside it.
 BATCH_MAX, IMAGE_MAX = 2.0, 8.0
-GRACE = 1.0  # seconds beyond the deadline: NGINX has answered by then, and asks nobody else
+GRACE = 1.0  # seconds beyond the deadline: NGINX has answered by then, and retries nowhere
 
 
 class SupportsWatch(Protocol):

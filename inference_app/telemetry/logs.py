@@ -112,10 +112,12 @@ def logging_config(level: str, format_: str) -> dict[str, Any]:
 
 
 def capture() -> None:
-    """Log what would be printed to stderr: warnings, exceptions that nothing catches, the rest.
+    """Log in UTF-8, also what would go to stderr: warnings, uncaught exceptions, what is printed.
 
     Call it when logging is configured.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # also where the locale has another
     logging.raiseExceptions = False  # else a record that cannot be written would be printed
     logging.captureWarnings(True)
     sys.excepthook = lambda _type, error, _traceback: _log_uncaught(error)

@@ -29,7 +29,7 @@ def found(**environ: str | Path) -> dict[str, Finding]:
 
 @pytest.fixture
 def taken() -> Iterator[socket.socket]:
-    """Listen on a port, and answer nothing."""
+    """Listen on a port, and send nothing."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield listening
 
@@ -98,7 +98,7 @@ def test_a_port_that_is_taken_fails_and_says_by_whom(taken: socket.socket) -> No
 
 
 def test_an_address_that_is_not_ours_fails() -> None:
-    assert found(HOST="192.0.2.1")["port"].level == "fail"  # RFC 5737: nobody's
+    assert found(HOST="192.0.2.1")["port"].level == "fail"  # RFC 5737: for documentation
     assert found(HOST="no such host")["port"].level == "fail"
 
 
@@ -228,9 +228,9 @@ def test_the_command_prints_aligned_lines() -> None:
 @pytest.mark.parametrize(("settings", "code"), [({}, 0), ({"WORKERS": "0"}, 1)])
 def test_the_command_prints_json(settings: dict[str, str], code: int) -> None:
     done = run("doctor", "--json", settings={"PORT": str(free_port()), **settings})
-    answer = json.loads(done.stdout)
-    assert (done.returncode, answer["ok"]) == (code, code == 0)
-    assert set(answer["findings"][0]) == {"level", "subject", "found", "advice"}
+    response = json.loads(done.stdout)
+    assert (done.returncode, response["ok"]) == (code, code == 0)
+    assert set(response["findings"][0]) == {"level", "subject", "found", "advice"}
 
 
 def test_it_knows_a_server_that_runs(tmp_path: Path) -> None:

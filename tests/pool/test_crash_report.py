@@ -22,7 +22,7 @@ def test_a_crash_is_a_line_of_the_log(tmp_path: Path) -> None:
     assert len(server.log(message="a worker wrote to stderr")) == 1  # those that ended well: none
 
 
-def test_a_pipe_that_is_full_blocks_nobody() -> None:
+def test_a_full_pipe_blocks_no_writer() -> None:
     report = CrashReport()
     assert report.take() == ""
     if (child := os.fork()) == 0:

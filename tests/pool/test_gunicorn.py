@@ -55,10 +55,10 @@ def configured(monkeypatch: pytest.MonkeyPatch, **settings: str) -> dict[str, An
 
 @pytest.mark.parametrize("request_", MALFORMED.values(), ids=MALFORMED)
 def test_malformed_http_is_refused(server: Server, request_: bytes) -> None:
-    answer = server.send(request_)
-    assert answer.startswith(b"HTTP/1.1 4")
-    assert answer.count(b"HTTP/1.1 ") == 1
-    (request_id,) = re.findall(rb"X-Request-ID: (\w+)\r\n", answer)
+    response = server.send(request_)
+    assert response.startswith(b"HTTP/1.1 4")
+    assert response.count(b"HTTP/1.1 ") == 1
+    (request_id,) = re.findall(rb"X-Request-ID: (\w+)\r\n", response)
     (line,) = server.log(request_id=request_id.decode())
     assert line["message"] == "malformed request"  # the app never saw it
     assert requests.get(server.url + "/readyz", timeout=30).status_code == 200
@@ -69,8 +69,8 @@ def test_clients_that_leave_are_no_error(server: Server, espresso: bytes) -> Non
         with server.connect() as connection:
             connection.sendall(POST + b"Content-Length: %d\r\n\r\n" % len(espresso))
             connection.sendall(espresso[:100])
-    answer = requests.post(f"{server.url}/predict", data=espresso, timeout=30)
-    assert answer.json()["response"]["body"] == '"espresso"'
+    response = requests.post(f"{server.url}/predict", data=espresso, timeout=30)
+    assert response.json()["response"]["body"] == '"espresso"'
     assert not server.log(level="error")
 
 
@@ -79,13 +79,13 @@ def test_a_worker_that_is_killed_is_replaced(tmp_path: Path, espresso: bytes) ->
         victim, survivor = server.workers()
         os.kill(victim, signal.SIGKILL)
         for _ in range(20):
-            answer = requests.post(f"{server.url}/predict", data=espresso, timeout=30)
-            assert answer.status_code == 200
+            response = requests.post(f"{server.url}/predict", data=espresso, timeout=30)
+            assert response.status_code == 200
         wait_until(lambda: len(server.workers()) == 3, "the killed worker is replaced")
         newcomer = server.workers()[2]
         os.kill(survivor, signal.SIGKILL)
-        answer = requests.post(f"{server.url}/predict", data=espresso, timeout=30)
-        (line,) = server.log(request_id=answer.headers["X-Request-ID"])
+        response = requests.post(f"{server.url}/predict", data=espresso, timeout=30)
+        (line,) = server.log(request_id=response.headers["X-Request-ID"])
         assert line["pid"] == newcomer
         wait_until(lambda: len(server.workers()) == 4, "the other is replaced too")
 

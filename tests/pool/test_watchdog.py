@@ -28,7 +28,7 @@ def test_a_worker_that_hangs_is_replaced(server: Server, espresso: bytes) -> Non
     assert requests.post(f"{server.url}/predict", espresso, timeout=30).ok
 
 
-def test_who_waits_behind_it_gets_an_answer_at_the_deadline(
+def test_a_request_behind_it_gets_a_response_at_the_deadline(
     tmp_path_factory: pytest.TempPathFactory, espresso: bytes
 ) -> None:
     folder = tmp_path_factory.mktemp("server")
@@ -40,9 +40,9 @@ def test_who_waits_behind_it_gets_an_answer_at_the_deadline(
     ):
         hangs.sendall(head.encode() + red)
         time.sleep(0.3)  # it is in the engine
-        answer = requests.post(f"{server.url}/predict", espresso, timeout=30)
-    assert answer.status_code == 504
-    assert answer.json()["error"]["type"] == "timeout"
+        response = requests.post(f"{server.url}/predict", espresso, timeout=30)
+    assert response.status_code == 504
+    assert response.json()["error"]["type"] == "timeout"
 
 
 def watch(

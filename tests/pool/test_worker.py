@@ -1,4 +1,4 @@
-"""A worker answers whole or not at all, and leaves nobody waiting when it stops."""
+"""A worker sends a whole response or none, and leaves no client waiting when it stops."""
 
 import errno
 import json
@@ -22,7 +22,7 @@ from tests.support.server import Server, environment, free_port, receive, servin
 
 
 def head(length: int) -> bytes:
-    """Return the head of a request that waits to be let in before it sends its body."""
+    """Return the head of a request that waits for 100 Continue before it sends its body."""
     lines = ["POST /predict HTTP/1.1", "Host: a", "Expect: 100-continue"]
     return "\r\n".join([*lines, f"Content-Length: {length}", "", ""]).encode()
 
@@ -36,7 +36,7 @@ def begin(server: Server, length: int) -> socket.socket:
 
 
 def finish(connections: list[socket.socket], body: bytes) -> list[bytes]:
-    """Send the rest of each request, all at once; return the first lines of the answers."""
+    """Send the rest of each request, all at once; return the status lines."""
 
     def finish_one(connection: socket.socket) -> bytes:
         with connection:
@@ -63,8 +63,8 @@ def is_told_to_stop(process: int) -> bool:
     return bool(int(status_of(process, "ShdPnd"), 16) >> (signal.SIGTERM - 1) & 1)
 
 
-def answer_in_parts(_: Worker, __: object, conn: Mock) -> bool:
-    """Write an answer as Gunicorn does."""
+def respond_in_parts(_: Worker, __: object, conn: Mock) -> bool:
+    """Write a response as Gunicorn does."""
     conn.sock.sendall(b"headers, ")
     conn.sock.sendall(b"body")
     return False
@@ -76,15 +76,15 @@ def fail_in_the_middle(_: Worker, __: object, conn: Mock) -> bool:
     raise OSError("gone")
 
 
-def test_an_answer_leaves_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ThreadWorker, "handle_request", answer_in_parts)
+def test_a_response_is_sent_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ThreadWorker, "handle_request", respond_in_parts)
     conn = Mock(sock=(connection := Mock()))
     assert Worker.handle_request(Worker.__new__(Worker), None, conn) is False
     connection.sendall.assert_called_once_with(b"headers, body")
     assert conn.sock is connection
 
 
-def test_half_an_answer_does_not_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_a_response_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ThreadWorker, "handle_request", fail_in_the_middle)
     conn = Mock(sock=(connection := Mock()))
     with pytest.raises(OSError, match="gone"):
@@ -98,7 +98,7 @@ def test_requests_in_flight_are_answered(tmp_path: Path, espresso: bytes) -> Non
         # One worker may get all of them, and has eight threads.
         connections = [begin(server, len(espresso)) for _ in range(8)]
         server.process.terminate()
-        wait_until(server.refuses, "nobody is let in any more")
+        wait_until(server.refuses, "the server accepts no connection")
         assert finish(connections, espresso) == [b"HTTP/1.1 200 OK"] * 8
         assert server.process.wait(30) == 0
         assert not server.log(level="error")
@@ -141,12 +141,12 @@ def test_only_a_stopping_worker_closes_its_listeners(alive: bool) -> None:
         assert (listener.fileno() == -1) is not alive
 
 
-def test_who_is_refused_while_still_sending_reads_the_answer(tmp_path: Path) -> None:
+def test_a_client_that_is_refused_while_it_sends_reads_the_response(tmp_path: Path) -> None:
     body = bytes(20_000_000)
     with serving(tmp_path) as server:
         head = b"POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body)
-        answer = server.send(head + body)
-    assert answer.startswith(b"HTTP/1.1 404")
+        response = server.send(head + body)
+    assert response.startswith(b"HTTP/1.1 404")
 
 
 @pytest.mark.parametrize(
@@ -162,8 +162,8 @@ def test_what_is_no_http_is_refused_in_the_one_error_shape(
     tmp_path: Path, request_bytes: bytes, status: int
 ) -> None:
     with serving(tmp_path) as server:
-        answer = server.send(request_bytes)
-        head, _, body = answer.partition(b"\r\n\r\n")
+        response = server.send(request_bytes)
+        head, _, body = response.partition(b"\r\n\r\n")
         lines = head.decode().split("\r\n")
         headers = dict(line.split(": ") for line in lines[1:])
         error = json.loads(body)["error"]
@@ -171,7 +171,7 @@ def test_what_is_no_http_is_refused_in_the_one_error_shape(
         assert headers["Content-Type"] == "application/json"
         assert int(headers["Content-Length"]) == len(body)
         assert (error["type"], error["request_id"]) == ("bad_request", headers["X-Request-ID"])
-        assert b"script" not in answer
+        assert b"script" not in response
         (line,) = server.log(logger="inference_app.request")
         assert (line["request_id"], line["status"]) == (error["request_id"], status)
         assert line["reason"]

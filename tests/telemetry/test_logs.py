@@ -166,7 +166,7 @@ from inference_app.telemetry import logs
 logging.config.dictConfig(logs.logging_config("info", "json"))
 logs.capture()
 warnings.warn("a\\x1b[2J\\nwarning")
-print("printed", file=sys.stderr)
+print("gedr\u00fcckt \u0142", file=sys.stderr)
 thread = threading.Thread(target=lambda: 1 / 0)
 thread.start()
 thread.join()
@@ -176,11 +176,13 @@ raise ValueError("at the end")
 
 def test_warnings_prints_and_uncaught_exceptions_are_a_line_each() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", CAPTURED], env=environment(), capture_output=True, check=False
+        [sys.executable, "-c", CAPTURED],
+        env=environment(PYTHONIOENCODING="latin-1"),
+        capture_output=True,
     )
     assert (done.returncode, done.stderr) == (1, b"")
     warning, printed, thread, last = (json.loads(line) for line in done.stdout.splitlines())
     assert "UserWarning: a\x1b[2J\nwarning" in warning["message"]
-    assert printed["message"] == "printed"
+    assert printed["message"] == "gedrückt ł"
     assert thread["exception"].endswith("ZeroDivisionError: division by zero")
     assert last["exception"].endswith("ValueError: at the end")

@@ -105,16 +105,16 @@ def test_it_is_there_before_the_model_is_and_without_a_key(
     file = tmp_path / "keys"
     file.write_text("a-key-of-24-characters-1\n")
     loading = create_app(replace(settings, api_keys_file=file))
-    answer = loading.test_client().get("/metrics")
-    assert answer.status_code == 200
-    assert answer.content_type.startswith("text/plain; version=")
+    response = loading.test_client().get("/metrics")
+    assert response.status_code == 200
+    assert response.content_type.startswith("text/plain; version=")
 
 
 def test_a_client_may_ask_for_openmetrics(app: Flask) -> None:
     accept = {"Accept": "application/openmetrics-text;version=1.0.0"}
-    answer = app.test_client().get("/metrics", headers=accept)
-    assert answer.content_type.startswith("application/openmetrics-text; version=1.0.0")
-    assert answer.text.endswith("# EOF\n")
+    response = app.test_client().get("/metrics", headers=accept)
+    assert response.content_type.startswith("application/openmetrics-text; version=1.0.0")
+    assert response.text.endswith("# EOF\n")
 
 
 def test_the_sums_are_over_all_workers(server: Server, espresso: bytes) -> None:
@@ -191,13 +191,13 @@ def test_workers_that_are_killed_lose_no_counts_and_leave_nothing(
     assert not folder.exists()
 
 
-def test_it_answers_when_the_server_is_full_and_says_so(tmp_path: Path, espresso: bytes) -> None:
+def test_a_full_server_exposes_that_it_is_full(tmp_path: Path, espresso: bytes) -> None:
     with serving(tmp_path, THREADS="4", WORKERS="1") as server, ExitStack() as stalled:
         for _ in range(3):
             begin(server, stalled)
         wait_until(lambda: scrape(server).value("requests_in_flight") == 3, "they are in flight")
-        answer = requests.post(f"{server.url}/predict", data=espresso, timeout=30)
-        assert answer.status_code == 503
+        response = requests.post(f"{server.url}/predict", data=espresso, timeout=30)
+        assert response.status_code == 503
         after = scrape(server)
         assert after.value("requests_in_flight") == after.value("requests_in_flight_limit") == 3
         assert after.value("requests_total", status="503", error="overloaded") == 1

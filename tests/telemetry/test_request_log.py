@@ -38,7 +38,7 @@ def test_each_request_without_an_id_gets_its_own(client: FlaskClient) -> None:
     assert len(ids) == 3
 
 
-def test_every_answer_carries_its_times(client: FlaskClient, espresso: bytes) -> None:
+def test_every_response_carries_its_times(client: FlaskClient, espresso: bytes) -> None:
     header = client.post("/predict", data=espresso).headers["Server-Timing"]
     names = [part.split(";dur=")[0] for part in header.split(", ")]
     assert names == ["read", "queue", "decode", "infer", "total"]
@@ -46,7 +46,7 @@ def test_every_answer_carries_its_times(client: FlaskClient, espresso: bytes) ->
 
 
 @pytest.mark.parametrize("path", ["/", "/nothing", "/livez"])
-def test_no_answer_may_be_sniffed(client: FlaskClient, path: str) -> None:
+def test_no_response_may_be_sniffed(client: FlaskClient, path: str) -> None:
     assert client.get(path).headers["X-Content-Type-Options"] == "nosniff"
 
 

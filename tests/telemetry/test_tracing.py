@@ -46,7 +46,7 @@ Traced = Callable[[], list[ReadableSpan]]
 
 
 def test_a_request_is_a_span(client: FlaskClient, traced: Traced, espresso: bytes) -> None:
-    answer = client.post("/predict?top_k=2", data=espresso, headers={"X-Request-ID": "mine"})
+    response = client.post("/predict?top_k=2", data=espresso, headers={"X-Request-ID": "mine"})
     span = traced()[-1]
     assert (span.name, span.kind, span.parent) == ("POST /predict", SpanKind.SERVER, None)
     assert span.status.status_code is StatusCode.UNSET
@@ -58,7 +58,7 @@ def test_a_request_is_a_span(client: FlaskClient, traced: Traced, espresso: byte
         "url.path": "/predict",
         "url.scheme": "http",
         "request_id": "mine",
-        "model": answer.headers["X-Model"],
+        "model": response.headers["X-Model"],
         "pictures": 1,
     }
 
@@ -191,7 +191,7 @@ def test_an_endpoint_asks_for_spans(variables: dict[str, str], url: str) -> None
     "name", ["OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"]
 )
 def test_another_protocol_is_refused(name: str) -> None:
-    tracing.check({name: "grpc"})  # nobody asks for spans
+    tracing.check({name: "grpc"})  # no spans are wanted
     tracing.check({ENDPOINT: "http://a:4318", name: "http/protobuf"})
     with pytest.raises(SettingError, match=f"^{name} must be http/protobuf, not 'grpc'$"):
         tracing.check({ENDPOINT: "http://a:4317", name: "grpc"})
@@ -205,7 +205,7 @@ def test_without_the_packages_serve_says_so(tmp_path: Path) -> None:
     assert line.endswith("requirements/install.sh tracing")
 
 
-def test_who_asks_for_no_spans_pays_nothing() -> None:
+def test_without_an_endpoint_tracing_is_not_imported() -> None:
     program = (
         "import sys; from inference_app.app import create_app;"
         "from inference_app.telemetry import tracing; app = create_app();"
@@ -224,7 +224,7 @@ def collector() -> Iterator[Collector]:
 
 def test_workers_send_their_spans(tmp_path: Path, collector: Collector, espresso: bytes) -> None:
     with serving(tmp_path, **{ENDPOINT: collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}) as server:
-        answer = requests.post(
+        response = requests.post(
             f"{server.url}/predict", data=espresso, headers=TRACEPARENT, timeout=30
         )
         wait_until(lambda: len(collector.spans) == 6, "the spans arrive")
@@ -232,7 +232,7 @@ def test_workers_send_their_spans(tmp_path: Path, collector: Collector, espresso
     *stages, whole = collector.spans
     assert [span.name for span in stages] == STAGES
     assert whole.name == "POST /predict"
-    assert attributes(whole)["request_id"] == answer.headers["X-Request-ID"]
+    assert attributes(whole)["request_id"] == response.headers["X-Request-ID"]
     assert {span.trace_id.hex() for span in collector.spans} == {TRACE}
     assert whole.parent_span_id.hex() == PARENT
     for name in ("read", "decode", "infer"):
@@ -249,12 +249,12 @@ def test_what_was_not_sent_yet_is_sent_at_the_end(tmp_path: Path, collector: Col
     assert [span.name for span in collector.spans[count:]] == ["GET /"]
 
 
-def test_a_collector_that_is_away_harms_nobody(tmp_path: Path, espresso: bytes) -> None:
+def test_a_collector_that_is_away_does_no_harm(tmp_path: Path, espresso: bytes) -> None:
     away = {ENDPOINT: f"http://127.0.0.1:{free_port()}", "OTEL_BSP_SCHEDULE_DELAY": "10"}
     with serving(tmp_path, **away) as server:
         for _ in range(5):
-            answer = requests.post(f"{server.url}/predict", data=espresso, timeout=30)
-            assert answer.status_code == 200
+            response = requests.post(f"{server.url}/predict", data=espresso, timeout=30)
+            assert response.status_code == 200
         wait_until(lambda: server.log(level="warning"), "it is logged")
     assert server.process.returncode == 0
     assert server.log(message="Shutdown in progress, aborting retry.")
