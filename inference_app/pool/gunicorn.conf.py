@@ -14,6 +14,7 @@ from inference_app.errors import SettingError
 from inference_app.model.classifier import Classifier
 from inference_app.model.memory_budget import MemoryBudget
 from inference_app.pool import open_files, shared_memory
+from inference_app.pool.boot_signals import end_workers_that_boot
 from inference_app.pool.crash_report import CrashReport
 from inference_app.pool.watchdog import watch
 from inference_app.telemetry import logs, metrics, tracing
@@ -59,6 +60,7 @@ logconfig_dict = logs.logging_config(settings.log_level, settings.log_format)
 def on_starting(server: Arbiter) -> None:
     """Log what is printed from now on, and what the system allows too little of."""
     logs.capture()
+    end_workers_that_boot()
     if worker_connections < open_files.CONNECTIONS:
         fields = {"connections": worker_connections}
         server.log.warning("few files may be open: see ulimit -Hn", extra={"fields": fields})

@@ -228,11 +228,12 @@ def test_a_crowd_is_served_with_few_files(tmp_path: Path, espresso: bytes) -> No
         assert not server.log(level="error")
 
 
+@pytest.mark.parametrize("moment", ["fork", "load"])
 @pytest.mark.parametrize("how", ["SIGTERM", "SIGINT", "SIGQUIT"])
-def test_a_server_that_is_stopped_while_it_boots_ends_quietly(how: str) -> None:
+def test_a_server_that_is_stopped_while_it_boots_ends_quietly(how: str, moment: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.support.stopped"],
-        env=environment(PORT=str(free_port()), WORKERS="2", STOP_WITH=how),
+        env=environment(PORT=str(free_port()), WORKERS="2", STOP_WITH=how, STOP_AT=moment),
         capture_output=True,
         text=True,
         timeout=60,
