@@ -113,14 +113,16 @@ class Settings:
     max_megapixels: int = _setting(
         50, int_range(1, 1000), "Largest picture, in millions of pixels: bounds memory."
     )
-    max_scans: int = _setting(
-        100, int_range(1, 10_000), "Most scans in one progressive JPEG: bounds decoding time."
+    max_decode_seconds: int = _setting(
+        2,
+        int_range(1, 600),
+        "CPU seconds that decoding one picture may take; more on a slow machine.",
     )
     max_pictures: int = _setting(16, int_range(1, 256), "Most pictures in one request.")
     picture_formats: tuple[str, ...] = _setting(
-        ("JPEG", "PNG", "WEBP"),
+        KNOWN_FORMATS,
         formats,
-        "Formats accepted, out of " + ",".join(KNOWN_FORMATS) + ". Default: JPEG,PNG,WEBP.",
+        "Formats accepted. Default: all of " + ",".join(KNOWN_FORMATS) + ".",
     )
     api_keys_file: Path | None = _setting(
         None, file, "File of API keys, one on each line; without it, no key is needed."

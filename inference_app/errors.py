@@ -7,7 +7,7 @@ UserError                     a message for whoever started the program, one lin
 RequestError                  a message for the client, with a status
 ├── BadRequest           400
 ├── Unauthorized         401  with WWW-Authenticate
-├── TooLarge             413  too many bytes, pixels, scans or pictures
+├── TooLarge             413  too many bytes, pixels or pictures, or too long to decode
 ├── UnsupportedPicture   415  not a picture, or of a kind that is not accepted
 ├── DamagedPicture       422
 ├── ClientDisconnected   499  as NGINX logs it: nobody is there to read it
@@ -63,7 +63,7 @@ class Unauthorized(RequestError):
 
 
 class TooLarge(RequestError):
-    """The picture costs more bytes, pixels or scans than the settings allow."""
+    """The picture costs more bytes, pixels or time than the settings allow."""
 
     status, type = 413, "too_large"
 

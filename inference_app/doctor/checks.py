@@ -18,7 +18,7 @@ from inference_app.cpus import available_cpus
 from inference_app.doctor import machine
 from inference_app.errors import UserError
 from inference_app.memory import available_memory
-from inference_app.model import prepared
+from inference_app.model import image, prepared
 from inference_app.model.engine import arithmetic
 from inference_app.model.memory_budget import MB, MemoryBudget, replica_needs
 from inference_app.model.runtime import openvino
@@ -27,8 +27,6 @@ from inference_app.telemetry import tracing
 from inference_app.version import __version__
 from inference_app.web.admission import BYTES_A_BYTE
 from inference_app.web.api_keys import ApiKeys
-
-BYTES_A_PIXEL = 16  # of a WebP with transparency, measured: the most expensive
 
 Level = Literal["ok", "warn", "fail"]
 
@@ -167,7 +165,7 @@ def _workers(settings: Settings) -> Finding:
 def _memory(settings: Settings) -> Finding:
     limit, needs = available_memory(), replica_needs(settings)
     budget = MemoryBudget.of_memory(settings, limit)
-    picture = settings.max_megapixels * 1_000_000 * BYTES_A_PIXEL
+    picture = settings.max_megapixels * 1_000_000 * image.MAX_BYTES_PER_PIXEL
     body = settings.max_upload_mb * 1024 * 1024 * BYTES_A_BYTE
     found = (
         f"{'unknown' if limit is None else f'{limit // MB} MB'}; workers need {needs.min // MB} to "

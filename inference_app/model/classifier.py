@@ -81,7 +81,7 @@ class Classifier:
         self._batcher = Batcher(engine, observer.batch_pictures, observer.waiting_to_infer)
         self._settings = settings
         # The workers share the CPUs, and a cheap image takes some time to decode.
-        picture_seconds = settings.workers * engine.seconds + image.CHEAP / 4
+        picture_seconds = settings.workers * engine.seconds + image.CHEAP / 10
         memory = memory or MemoryBudget.of_replica(settings)
         self.capacity = Capacity(picture_seconds, memory)
         width = max(1, available_cpus() // settings.workers)

@@ -52,7 +52,7 @@ class Decoders:
             self._memory.reserve("pictures", image.cost.bytes, deadline),
             self._stopwatch.measure(),
         ):
-            return image.decode()
+            return image.decode(deadline.check)
 
     @contextmanager
     def _turn(self, timing: Timing, deadline: Deadline) -> Iterator[None]:

@@ -1,110 +1,97 @@
-"""From the bytes of a picture to the pixels that a model sees."""
+"""From the bytes of an image to the pixels that a model sees, within bounded time and memory."""
 
-import io
-import re
+import logging
 import warnings
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import (
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
+from PIL import Image
 
 from inference_app.config import Settings
-from inference_app.errors import BadRequest, DamagedPicture, TooLarge, UnsupportedPicture
+from inference_app.errors import (
+    BadRequest,
+    DamagedPicture,
+    RequestError,
+    TooLarge,
+    UnsupportedPicture,
+)
+from inference_app.model import tiff
+from inference_app.model.formats import FORMATS, Cost, Format
+from inference_app.model.pixels import to_input
 from inference_app.model.preprocessing import Preprocessing
+from inference_app.model.source import Source
 
-# Pillow's warnings tell what is odd about a client's image: nothing that an operator could change.
+# What Pillow says of strange metadata, sometimes thousands of lines, nobody needs to read.
 warnings.filterwarnings("ignore", module=r"PIL\.")
+logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
-
-class Kind(NamedTuple):
-    """A kind of picture: how its bytes start, and Pillow's reader of its header."""
-
-    signature: re.Pattern[bytes]
-    open: Callable[[io.BytesIO], Image.Image]
-
-
-# Pillow's readers are named here instead of left to Image.open, which would try all that it
-# has, Ghostscript for EPS among them.
-KINDS = {
-    "JPEG": Kind(re.compile(rb"\xff\xd8\xff"), JpegImagePlugin.jpeg_factory),  # and phones' MPO
-    "PNG": Kind(re.compile(rb"\x89PNG\r\n\x1a\n"), PngImagePlugin.PngImageFile),
-    "WEBP": Kind(re.compile(rb"RIFF....WEBP", re.DOTALL), WebPImagePlugin.WebPImageFile),
-    "GIF": Kind(re.compile(rb"GIF8[79]a"), GifImagePlugin.GifImageFile),
-    "BMP": Kind(re.compile(rb"BM"), BmpImagePlugin.BmpImageFile),
-    "TIFF": Kind(re.compile(rb"II\*\0|MM\0\*"), TiffImagePlugin.TiffImageFile),
-}
-
-# JPEG's markers, ITU-T T.81, table B.1: those that a segment or the picture's end follows. Within
-# a scan 0xFF is followed by 0 or a restart marker.
-_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])", re.DOTALL)
-_END_OF_IMAGE, _START_OF_SCAN = b"\xd9", b"\xda"
-_ORIENTATION = 0x0112  # Exif 2.3, table 4
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-
-
-class Cost(NamedTuple):
-    """What it takes to decode an image, at most: an estimate from its header."""
-
-    seconds: float  # of one CPU
-    bytes: int  # of memory, beside the encoded bytes
-
-
-# Decoding that takes less does not have to wait for its turn: photos of up to a megapixel.
-CHEAP = 0.03  # seconds
+# Decoding that takes less need not wait behind what takes more: a phone's JPEG of 12 megapixels
+# and 3.5 MB is estimated at 0.06 s, and took 0.045.
+CHEAP = 0.08  # seconds, as in Cost
+MAX_EDGE = 65_535  # pixels
+MAX_BYTES_PER_PIXEL = 16  # of memory to decode an image of the most megapixels
+OPENING = 0.05  # seconds of CPU; ordinary headers take a tenth of a millisecond
+# Of the most CPU seconds an image gets this part, and more by its cost: with 2 of them 0.1 s and
+# three times its cost. One that takes longer is not what it says.
+GRACE, TOLERANCE = 0.05, 1.5
 
 
 class EncodedImage:
-    """An image whose header has been read, and nothing else."""
+    """An image whose header has been read, and that is small enough to be decoded."""
 
-    def __init__(self, picture: Image.Image, length: int, preprocessing: Preprocessing) -> None:
-        self._picture, self._preprocessing = picture, preprocessing
-        self.cost = _cost(picture, length)
+    def __init__(
+        self, source: Source, picture: Image.Image, cost: Cost, wanted: Preprocessing, limit: float
+    ) -> None:
+        """Take what is to be decoded, and `limit`, the most CPU seconds that it may take."""
+        self._source, self._picture, self._wanted = source, picture, wanted
+        self._seconds = limit * min(1.0, GRACE + TOLERANCE * cost.seconds)
+        self.cost = cost
 
-    def decode(self) -> NDArray[np.uint8]:
+    def decode(self, check: Callable[[], None] = lambda: None) -> NDArray[np.uint8]:
         """Return the image as a model's input: upright, resized, cropped; uint8, (H, W, 3), RGB.
 
-        It can be done once. Raises DamagedPicture.
+        It can be done once. `check` is called now and then and may raise, to end it. Raises
+        DamagedPicture, UnsupportedPicture (colours), or TooLarge if it takes too long.
         """
+        return to_input(self._load(check), self._wanted)
+
+    def _load(self, check: Callable[[], None]) -> Image.Image:
+        """Return the picture, and keep no reference to it: each step frees what it replaces."""
         picture = self._picture
-        try:
-            # libjpeg can scale while it decodes, for a fraction of the work. At twice the size
-            # that is needed the difference is as small as that between two resize filters.
-            picture.draft("RGB", (2 * self._preprocessing.shortest_edge,) * 2)
+        del self._picture
+        with _blaming_the_picture():
+            self._source.decode(self._seconds, check, split_scans=picture.format == "JPEG")
             picture.load()
-            picture = _upright(picture)  # one name for all of them: what is done with is freed
-            picture = _to_colours(picture)
-            picture = _resize_and_crop(picture, self._preprocessing)
-            return np.asarray(_on_white_paper(picture))
-        except Exception as error:  # Pillow's parsers raise whatever they trip over
-            raise DamagedPicture(f"The picture is damaged: {error}.") from error
+        if picture.mode in ("P", "PA") and picture.palette is None:
+            raise DamagedPicture("The picture is damaged: its palette is missing.")
+        return picture
 
 
 def open_image(data: bytes, preprocessing: Preprocessing, settings: Settings) -> EncodedImage:
-    """Read the header of an image, which tells what it costs to decode it.
+    """Read the header of an image, and refuse it if it would cost too much to decode.
 
     Raises BadRequest (no bytes), UnsupportedPicture, TooLarge or DamagedPicture.
     """
-    picture = _open(data, settings.picture_formats)
-    _check_cost(picture, data, settings)
-    return EncodedImage(picture, len(data), preprocessing)
+    kind = _format(data, settings.picture_formats)
+    kind.check(data)
+    source = Source(data, OPENING)
+    # Pillow's own limit, which it raises at twice this.
+    Image.MAX_IMAGE_PIXELS = settings.max_megapixels * 500_000
+    with _blaming_the_picture():
+        picture = kind.open(source)
+    pixels = picture.width * picture.height
+    _check_size(picture, settings)
+    if kind is FORMATS["TIFF"]:
+        tiff.check_layout(picture, len(data))
+    # libjpeg can scale while it decodes, for a fraction of the work. At twice the size that is
+    # needed the difference is as small as that between two resize filters.
+    with _blaming_the_picture():
+        picture.draft("RGB", (2 * preprocessing.shortest_edge,) * 2)
+    cost = kind.cost(picture, pixels, len(data))
+    _check_cost(cost, settings)
+    return EncodedImage(source, picture, cost, preprocessing, settings.max_decode_seconds)
 
 
 def decode(data: bytes, preprocessing: Preprocessing, settings: Settings) -> NDArray[np.uint8]:
@@ -112,87 +99,49 @@ def decode(data: bytes, preprocessing: Preprocessing, settings: Settings) -> NDA
     return open_image(data, preprocessing, settings).decode()
 
 
-def _cost(picture: Image.Image, length: int) -> Cost:
-    pixels = picture.width * picture.height
-    return Cost(50e-9 * pixels + 30e-9 * length, 16 * pixels)
-
-
-def _open(data: bytes, formats: tuple[str, ...]) -> Image.Image:
-    """Read the header alone. The bytes decide what it is, whatever the client called it."""
+def _format(data: bytes, accepted: tuple[str, ...]) -> Format:
+    """Return the format. The bytes decide, whatever the client called it."""
     if not data:
         raise BadRequest("The picture has no bytes: was the file empty?")
-    kind = next((name for name in formats if KINDS[name].signature.match(data)), None)
-    if kind is None:
-        raise UnsupportedPicture(
-            f"This is not a picture of a kind that is accepted ({', '.join(formats)}). "
-            "Save it as one of these and send that."
-        )
+    for name in accepted:
+        if FORMATS[name].signature.match(data):
+            return FORMATS[name]
+    raise UnsupportedPicture(
+        f"This is not a picture of a kind that is accepted ({', '.join(accepted)}). "
+        "Save it as one of these and send that."
+    )
+
+
+@contextmanager
+def _blaming_the_picture() -> Iterator[None]:
+    """Turn what Pillow's parsers raise, which is whatever they trip over, into DamagedPicture."""
     try:
-        return KINDS[kind].open(io.BytesIO(data))
-    except Exception as error:  # as above
-        raise DamagedPicture(f"The picture is damaged: {error}.") from error
+        yield
+    except (RequestError, MemoryError):
+        raise
+    except Image.DecompressionBombError as error:
+        raise TooLarge("The picture has more megapixels than this server accepts.") from error
+    except Exception as error:
+        reason = str(error)[:200].rstrip(".") or "it breaks the rules of its format"
+        raise DamagedPicture(f"The picture is damaged: {reason}.") from error
 
 
-def _check_cost(picture: Image.Image, data: bytes, settings: Settings) -> None:
-    """Refuse what is small to send and dear to decode, before anything is decoded."""
+def _check_size(picture: Image.Image, settings: Settings) -> None:
     megapixels = picture.width * picture.height / 1e6
     if megapixels > settings.max_megapixels:
         raise TooLarge(
             f"The picture has {megapixels:.1f} megapixels; "
             f"this server accepts {settings.max_megapixels}. Send it smaller."
         )
-    if picture.format in ("JPEG", "MPO") and has_more_scans(data, settings.max_scans):
+    if max(picture.size) > MAX_EDGE:
+        raise TooLarge(f"An edge of the picture has more than {MAX_EDGE} pixels. Send it smaller.")
+
+
+def _check_cost(cost: Cost, settings: Settings) -> None:
+    """Refuse what is small to send and expensive to decode, before anything is decoded."""
+    if cost.seconds > settings.max_decode_seconds:
+        raise TooLarge("The picture would take too long to decode. Send it smaller, or as a JPEG.")
+    if cost.bytes > MAX_BYTES_PER_PIXEL * settings.max_megapixels * 1_000_000:
         raise TooLarge(
-            f"The JPEG has more than {settings.max_scans} scans. Save it again as a plain JPEG."
+            "The picture would take too much memory to decode. Send it smaller, or as a JPEG."
         )
-
-
-def has_more_scans(jpeg: bytes, most: int) -> bool:
-    """Tell whether a JPEG has more than `most` scans before its end.
-
-    What phones append to it, a film say, may look like scans, and is none: so where the bytes of
-    the marker are too many, the markers are walked.
-    """
-    return jpeg.count(b"\xff" + _START_OF_SCAN) > most and _count_scans(jpeg) > most
-
-
-def _count_scans(jpeg: bytes) -> int:
-    scans, at = 0, 2
-    while (marker := _MARKER.search(jpeg, at)) and marker[1] != _END_OF_IMAGE:
-        scans += marker[1] == _START_OF_SCAN
-        at = marker.end() + int.from_bytes(jpeg[marker.end() : marker.end() + 2])
-    return scans
-
-
-def _upright(picture: Image.Image) -> Image.Image:
-    """Turn the picture as its EXIF orientation says; unreadable EXIF says nothing."""
-    try:
-        turn = _UPRIGHT.get(picture.getexif().get(_ORIENTATION, 1))
-    except Exception:  # noqa: BLE001 as viewers do: show a picture whose EXIF is broken
-        turn = None
-    return picture if turn is None else picture.transpose(turn)
-
-
-def _to_colours(picture: Image.Image) -> Image.Image:
-    """Return the picture in RGB, or in RGBA if one can see through it."""
-    if picture.mode.startswith("I"):
-        # 16 bits of grey: Pillow's own conversion clips at 255 instead of scaling.
-        levels = np.asarray(picture).clip(0, 65535) >> 8
-        picture = Image.fromarray(levels.astype(np.uint8))
-    mode = "RGBA" if picture.has_transparency_data else "RGB"
-    return picture if picture.mode == mode else picture.convert(mode)  # else it would be copied
-
-
-def _resize_and_crop(picture: Image.Image, preprocessing: Preprocessing) -> Image.Image:
-    height, width = preprocessing.crop
-    resample = Image.Resampling[preprocessing.interpolation.upper()]
-    box = preprocessing.box(picture.width, picture.height)
-    return picture.resize((width, height), resample, box=box)
-
-
-def _on_white_paper(picture: Image.Image) -> Image.Image:
-    """Return the picture in RGB as a person would see it; made small before, that costs nothing."""
-    if picture.mode == "RGB":
-        return picture
-    paper = Image.new("RGBA", picture.size, "white")
-    return Image.alpha_composite(paper, picture).convert("RGB")

@@ -3,7 +3,7 @@
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from inference_app.errors import RequestError, TooLarge, error_body
+from inference_app.errors import Overloaded, RequestError, TooLarge, error_body
 from inference_app.telemetry.context import current
 
 
@@ -20,6 +20,7 @@ def register(app: Flask) -> None:
     """Turn every exception into a response in the one error shape."""
     app.register_error_handler(RequestError, _request_error)
     app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(MemoryError, _out_of_memory)
     app.register_error_handler(Exception, _internal_error)
 
 
@@ -42,6 +43,12 @@ def _http_error(error: HTTPException) -> Response:
     if status == 405 and error.get_response().headers.get("Allow"):
         response.headers["Allow"] = error.get_response().headers["Allow"]
     return response
+
+
+def _out_of_memory(error: MemoryError) -> Response:
+    """Ask the client to try again: the request may be fine, and the memory is our concern."""
+    current().exception = error
+    return _request_error(Overloaded(1))
 
 
 def _internal_error(error: Exception) -> Response:

@@ -4,8 +4,6 @@ import json
 import os
 import shutil
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +13,7 @@ import pytest
 from inference_app.doctor import checks, machine
 from inference_app.doctor.checks import Finding, examine
 from inference_app.pool import shared_memory
-from tests.support.server import environment, free_port, serving
+from tests.support.server import free_port, serving
 from tests.test_main import run
 
 GB = 1_000_000_000
@@ -238,32 +236,3 @@ def test_it_knows_a_server_that_runs(tmp_path: Path) -> None:
         done = run("doctor", settings={"PORT": str(server.port)})
     assert done.returncode == 0
     assert f"{server.port} is this server's, which serves resnet-tiny-imagenet" in done.stdout
-
-
-# Reads a WebP with transparency, and prints how much memory it took, in bytes a pixel.
-DECODING = """
-import io, pathlib, re
-from PIL import Image
-from inference_app.config import Settings
-from inference_app.model.image import decode
-from inference_app.model.prepared import read
-
-def kilobytes(name):
-    return int(re.search(f"{name}:\\s+(\\d+)", pathlib.Path("/proc/self/status").read_text())[1])
-
-data = io.BytesIO()
-Image.new("RGBA", (4000, 4000), (9, 9, 9, 9)).save(data, "WEBP", lossless=True, method=0, quality=0)
-settings = Settings.from_environment()
-preprocessing = read(settings.model_path).preprocessing
-pathlib.Path("/proc/self/clear_refs").write_text("5")  # proc(5): the most so far is forgotten
-before = kilobytes("VmRSS")
-decode(data.getvalue(), preprocessing, settings)
-print((kilobytes("VmHWM") - before) * 1024 / 16e6)
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="it reads /proc")
-def test_the_dearest_picture_takes_as_many_bytes_as_is_reckoned_with() -> None:
-    command = [sys.executable, "-c", DECODING]
-    printed = subprocess.run(command, env=environment(), capture_output=True, check=True).stdout
-    assert 0.75 * checks.BYTES_A_PIXEL < float(printed) < 1.05 * checks.BYTES_A_PIXEL

@@ -5,6 +5,7 @@ from tests.hostile.case import Case
 
 MAKERS = (
     *(pictures.truncated, pictures.flipped, pictures.bombs, pictures.kinds, pictures.metadata),
+    pictures.other_formats,
     *(messages.labelled, messages.forms, messages.parts, messages.encoded, messages.addressed),
 )
 

@@ -18,7 +18,7 @@ PREPROCESSING = Preprocessing(
     resize=32, crop=(28, 28), interpolation="bicubic", mean=(0, 0, 0), std=(1, 1, 1)
 )
 # Small limits: what is large is refused, and the fuzzer tries more.
-SETTINGS = Settings(max_megapixels=1, max_scans=20, picture_formats=KNOWN_FORMATS)
+SETTINGS = Settings(max_megapixels=1, max_decode_seconds=1, picture_formats=KNOWN_FORMATS)
 
 
 def decode(data: bytes) -> None:

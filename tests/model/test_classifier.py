@@ -119,14 +119,14 @@ def test_no_more_pictures_are_decoded_at_a_time_than_there_are_cpus_for(
     at_once, most, lock = 0, 0, threading.Lock()
     decode = image.EncodedImage.decode
 
-    def counting(encoded: image.EncodedImage) -> Any:
+    def counting(*arguments: Any) -> Any:
         nonlocal at_once, most
         with lock:
             at_once += 1
             most = max(most, at_once)
         time.sleep(0.01)  # so that they would overlap
         try:
-            return decode(encoded)
+            return decode(*arguments)
         finally:
             with lock:
                 at_once -= 1

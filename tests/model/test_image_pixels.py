@@ -10,7 +10,6 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin
 
-from inference_app.config import KNOWN_FORMATS
 from inference_app.model.preprocessing import Preprocessing
 from tests.conftest import ESPRESSO, encode, gradient
 from tests.model.test_image import PICTURES, PNG, WANTED, chunk, pixels
@@ -106,7 +105,7 @@ def test_every_mode_is_seen_in_its_colours(mode: str, kind: str) -> None:
     if (mode, kind) in [("CMYK", "PNG"), ("P", "JPEG")]:
         kind = "TIFF"
     picture = gradient().convert(mode)
-    seen = pixels(encode(picture, kind, quality=95), picture_formats=KNOWN_FORMATS)
+    seen = pixels(encode(picture, kind, quality=95))
     assert difference(seen, plain(picture)) < 3
 
 
@@ -131,6 +130,15 @@ def test_sixteen_bits_of_grey_are_scaled() -> None:
     assert difference(pixels(encode(deep)), plain(gradient().convert("L"))) < 1
 
 
+def test_sixteen_bits_of_grey_may_have_a_transparent_level() -> None:
+    header = struct.pack(">IIBBBBB", 80, 60, 16, 0, 0, 0, 0)
+    rows = zlib.compress((b"\0" + b"\x12\x34" * 80) * 60)
+    ground = chunk(b"tRNS", b"\x12\x34")
+    data = PNG + chunk(b"IHDR", header) + ground + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    assert colour(data) == WHITE
+    assert colour(data.replace(ground, b"")) == (0x12, 0x12, 0x12)
+
+
 def test_sixteen_bits_of_colour_are_scaled() -> None:
     deep = np.asarray(gradient()).astype(">u2") * 257
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in deep)
@@ -145,7 +153,7 @@ def test_what_is_transparent_is_white(mode: str) -> None:
     picture.putalpha(0)
     data = encode(picture, "TIFF")
     assert Image.open(io.BytesIO(data)).mode == mode
-    assert colour(data, picture_formats=KNOWN_FORMATS) == WHITE
+    assert colour(data) == WHITE
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
@@ -191,7 +199,7 @@ def test_of_several_frames_the_first_is_seen(kind: str) -> None:
         options["lossless"] = True
     data = encode(frames[0], kind, save_all=True, append_images=frames[1:], **options)
     assert getattr(Image.open(io.BytesIO(data)), "n_frames", 1) == 2
-    assert colour(data, picture_formats=KNOWN_FORMATS) == RED
+    assert colour(data) == RED
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (3, 2), (63, 65)])

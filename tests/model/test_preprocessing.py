@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from inference_app.model.image import _resize_and_crop
+from inference_app.model.pixels import _resize_and_crop
 from inference_app.model.preprocessing import Preprocessing
 
 PLAIN = Preprocessing(64, (48, 40), "bilinear", (1.5, 2.5, 3.5), (4.0, 5.0, 6.0))

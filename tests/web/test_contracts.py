@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from tests.conftest import ESPRESSO, REPO, SAMPLES, encode, gradient
-from tests.model.test_image import png_header, with_scans
+from tests.model.test_image import png_header
 from tests.support.contracts import CONTRACTS, Contract
 from tests.support.server import Server, environment, serving
 
@@ -21,7 +21,7 @@ REASONS = {
     "text": (b"text", 415, "unsupported_picture"),
     "truncated": (ESPRESSO.read_bytes()[:5000], 422, "damaged_picture"),
     "too many pixels": (png_header(30_000, 30_000), 413, "too_large"),
-    "too many scans": (with_scans(200), 413, "too_large"),
+    "too long an edge": (png_header(65_536, 1), 413, "too_large"),
     "too many bytes": (b"\xff" * 2_000_000, 413, "too_large"),
 }
 

@@ -93,6 +93,15 @@ def test_the_log_ties_our_own_faults_to_their_request(
     assert getattr(line, "fields")["request_id"] == "abc"  # noqa: B009
 
 
+def test_a_lack_of_memory_is_ours_and_passes(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        response = raising(app, MemoryError(SECRET)).get("/fail")
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "1"
+    assert SECRET not in response.text
+    assert [record.levelname for record in caplog.records if record.exc_info] == ["ERROR"]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "name", "says"),
     [
