@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from inference_app.config import Settings
-from inference_app.cpus import available_cpus
 from inference_app.model import image, prepared
 from inference_app.model.activation import ACTIVATIONS, Scores
 from inference_app.model.batcher import Batcher
@@ -84,8 +83,8 @@ class Classifier:
         picture_seconds = settings.workers * engine.seconds + image.CHEAP / 10
         memory = memory or MemoryBudget.of_replica(settings)
         self.capacity = Capacity(picture_seconds, memory)
-        width = max(1, available_cpus() // settings.workers)
-        self._decoders = Decoders(width, settings.deadline, memory, observer.waiting_to_decode)
+        waiting = observer.waiting_to_decode
+        self._decoders = Decoders(model.preprocessing, settings, memory, waiting)
 
     @classmethod
     def load(
@@ -108,11 +107,10 @@ class Classifier:
     def scores(self, data: bytes, timing: Timing, deadline: Deadline | None = None) -> Scores:
         """Return a picture's score for each class, float32 (classes,).
 
-        Raises the RequestErrors of `image.open_image` and `Decoders.decode`.
+        Raises what `Decoders.decode` does.
         """
         deadline = deadline or Deadline()
-        encoded = image.open_image(data, self.model.preprocessing, self._settings)
-        pixels = self._decoders.decode(encoded, timing, deadline)
+        pixels = self._decoders.decode(data, timing, deadline)
         return ACTIVATIONS[self.model.activation](self._batcher.infer(pixels, timing, deadline))
 
     def inferring_for(self) -> float:

@@ -8,51 +8,69 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from inference_app.config import Settings
+from inference_app.cpus import available_cpus
+from inference_app.model import image
 from inference_app.model.deadline import Deadline
-from inference_app.model.image import CHEAP, EncodedImage
+from inference_app.model.decoder_process import DecoderProcess
 from inference_app.model.memory_budget import MemoryBudget
+from inference_app.model.preprocessing import Preprocessing
 from inference_app.model.slow_lane import SlowLane
 from inference_app.model.stopwatch import Stopwatch
 from inference_app.timing import Timing
 
 
 class Decoders:
-    """Decodes cheap images in the threads of their requests, expensive ones in the slow lane.
+    """Decodes cheap images in the threads of their requests, expensive ones in processes.
 
     As many of each at a time as there are CPUs for: more would share their caches.
     """
 
     def __init__(
-        self, width: int, deadline: float, memory: MemoryBudget, on_waiting: Callable[[int], None]
+        self,
+        preprocessing: Preprocessing,
+        settings: Settings,
+        memory: MemoryBudget,
+        on_waiting: Callable[[int], None],
     ) -> None:
-        """Decode `width` images of each kind at a time; see SlowLane for the others."""
+        """Decode for a model; `on_waiting` is told 1 or -1 when one more or one less waits."""
+        width = max(1, available_cpus() // settings.workers)
         self._free = threading.Semaphore(width)
-        self._slow_lane = SlowLane(width, deadline, on_waiting)
+        self._slow_lane = SlowLane(width, settings.deadline, on_waiting)
+        self._preprocessing, self._settings = preprocessing, settings
         self._memory, self._on_waiting = memory, on_waiting
         self._stopwatch = Stopwatch()
 
-    def decode(self, image: EncodedImage, timing: Timing, deadline: Deadline) -> NDArray[np.uint8]:
+    def decode(self, data: bytes, timing: Timing, deadline: Deadline) -> NDArray[np.uint8]:
         """Decode an image when its turn has come.
 
-        Raises what `EncodedImage.decode` does; Overloaded, DeadlinePassed, ClientDisconnected; and
-        TooLarge where the memory would never be enough.
+        Raises what `image.decode` does; Overloaded, DeadlinePassed, ClientDisconnected; TooLarge
+        where the memory would never be enough; MemoryError.
         """
-        decode = partial(self._decode, image, deadline)
-        if image.cost.seconds > CHEAP:
-            return self._slow_lane.run(image.cost.seconds, decode, timing, deadline)
-        with self._turn(timing, deadline), timing.stage("decode"):
-            return decode()
+        encoded = image.open_image(data, self._preprocessing, self._settings)
+        cost = encoded.cost
+        if cost.seconds > image.CHEAP:
+            del encoded
+            decode = partial(self._decode_apart, data, cost.bytes, deadline)
+            return self._slow_lane.run(cost.seconds, decode, timing, deadline)
+        memory = self._memory.reserve("pictures", cost.bytes, deadline)
+        with self._turn(timing, deadline), memory, self._timed(timing):
+            return encoded.decode(deadline.check)
 
     def busy_for(self) -> float:
         """Return the CPU seconds of the decoding that has been running for longest, or 0."""
         return self._stopwatch.longest()
 
-    def _decode(self, image: EncodedImage, deadline: Deadline) -> NDArray[np.uint8]:
-        with (
-            self._memory.reserve("pictures", image.cost.bytes, deadline),
-            self._stopwatch.measure(),
-        ):
-            return image.decode(deadline.check)
+    def _decode_apart(
+        self, data: bytes, size: int, deadline: Deadline, process: DecoderProcess
+    ) -> NDArray[np.uint8]:
+        with self._memory.reserve("pictures", size, deadline):
+            return process.decode(data, self._preprocessing, self._settings)
+
+    @contextmanager
+    def _timed(self, timing: Timing) -> Iterator[None]:
+        with timing.stage("decode"), self._stopwatch.measure():
+            yield
 
     @contextmanager
     def _turn(self, timing: Timing, deadline: Deadline) -> Iterator[None]:

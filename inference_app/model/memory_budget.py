@@ -12,6 +12,7 @@ from functools import partial
 from typing import Literal, NamedTuple
 
 from inference_app.config import Settings
+from inference_app.cpus import available_cpus
 from inference_app.errors import Overloaded, TooLarge
 from inference_app.memory import available_memory
 from inference_app.model.deadline import Deadline
@@ -25,6 +26,7 @@ MB = 1_000_000
 # Measured, as PSS after requests: what is there once; what a worker has beside its weights, which
 # was 37 MB (the bundled model) to 138 (DenseNet-121). See docs/operating.md.
 SHARED, WORKER_MIN, WORKER_MAX = 100 * MB, 35 * MB, 140 * MB
+DECODER = 35 * MB  # a process that decodes expensive images, of which a worker has one or more
 UNKNOWN = 2_000 * MB  # the budget where the memory of the machine is not known
 SAFETY = 0.9  # of what is left is given to requests: allocators need some room
 ALLOWANCE_MAX = 64 * MB  # what a worker has to itself, so that small requests take no shared lock
@@ -48,9 +50,10 @@ class Needs(NamedTuple):
 def replica_needs(settings: Settings) -> Needs:
     """Return what the workers of a replica take, without requests."""
     weights = sum(file.stat().st_size for file in settings.model_path.glob("model.bin"))
-    workers = settings.workers
+    workers, decoders = settings.workers, max(settings.workers, available_cpus())
     return Needs(
-        SHARED + workers * (WORKER_MIN + weights), SHARED + workers * (WORKER_MAX + weights)
+        SHARED + workers * (WORKER_MIN + weights),
+        SHARED + workers * (WORKER_MAX + weights) + decoders * DECODER,
     )
 
 

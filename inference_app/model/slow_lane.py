@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from inference_app.errors import DeadlinePassed
 from inference_app.model.backlog import Backlog
 from inference_app.model.deadline import Deadline
+from inference_app.model.decoder_process import DecoderProcess
 from inference_app.timing import Timing
 
-Decode = Callable[[], NDArray[np.uint8]]
+Decode = Callable[[DecoderProcess], NDArray[np.uint8]]
 
 # A cheaper image that comes later goes first, unless it comes later by more than twice the seconds
 # that it saves: so no image is passed for ever.
@@ -30,17 +31,14 @@ class _Task:
     deadline: Deadline = field(compare=False)
     future: "Future[NDArray[np.uint8]]" = field(compare=False, default_factory=Future)
     started: float | None = field(compare=False, default=None)
+    process: DecoderProcess | None = field(compare=False, default=None)  # while it runs
 
 
 class SlowLane:
-    """Decodes in threads of its own, the cheaper and the older images first.
-
-    The threads have no lower priority: one that has Python's lock while it does not run would hold
-    up all the others.
-    """
+    """Decodes in processes of its own, the cheaper and the older images first."""
 
     def __init__(self, width: int, deadline: float, on_waiting: Callable[[int], None]) -> None:
-        """Start `width` threads. The deadline, in seconds, limits how much may wait for them.
+        """Take `width` processes. The deadline, in seconds, limits how much may wait for them.
 
         `on_waiting` is told 1 or -1 when one more or one less waits.
         """
@@ -84,16 +82,19 @@ class SlowLane:
             self._changed.notify()
 
     def _leave(self, task: _Task) -> None:
-        """Remove a task whose request has stopped waiting, if its turn has not come."""
+        """Remove a task whose request has stopped waiting, or stop it."""
         with self._changed:
             if task in self._waiting:
                 self._waiting.remove(task)
                 self._on_waiting(-1)
-        task.future.cancel()  # no effect on one that runs or is done
+            if task.process:
+                task.process.stop()
+        task.future.cancel()  # no effect on one that has begun
 
     def _work(self) -> None:
+        process = DecoderProcess()
         while True:
-            self._run(self._next())
+            self._run(self._next(), process)
 
     def _next(self) -> _Task:
         with self._changed:
@@ -103,12 +104,20 @@ class SlowLane:
             self._on_waiting(-1)
             return task
 
-    def _run(self, task: _Task) -> None:
+    def _run(self, task: _Task, process: DecoderProcess) -> None:
         if not task.future.set_running_or_notify_cancel():
             return
-        task.started = time.perf_counter()
+        task.started, task.process = time.perf_counter(), process
         try:
             task.deadline.check()
-            task.future.set_result(task.decode())
+            result = task.decode(process)
         except BaseException as error:  # noqa: BLE001 it is the request's, and the lane goes on
+            self._end(task)
             task.future.set_exception(error)
+        else:
+            self._end(task)
+            task.future.set_result(result)
+
+    def _end(self, task: _Task) -> None:
+        with self._changed:
+            task.process = None  # it is the next one's

@@ -132,7 +132,7 @@ def test_no_more_pictures_are_decoded_at_a_time_than_there_are_cpus_for(
                 at_once -= 1
 
     monkeypatch.setattr(image.EncodedImage, "decode", counting)
-    monkeypatch.setattr("inference_app.model.classifier.available_cpus", lambda: 4)
+    monkeypatch.setattr("inference_app.model.decoders.available_cpus", lambda: 4)
     few = Classifier(classifier.model, Engine(classifier.model, 1), replace(settings, workers=2))
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: few.classify(espresso, 1, Timing()), range(24)))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from inference_app.errors import ClientDisconnected, DeadlinePassed, Overloaded
 from inference_app.model.deadline import Deadline
+from inference_app.model.decoder_process import DecoderProcess
 from inference_app.model.slow_lane import SlowLane
 from inference_app.timing import Timing
 from tests.support.server import wait_until
@@ -45,7 +46,7 @@ class Requests:
         """Send an image; while the gate is closed, decoding does not end."""
         before = self.sent
 
-        def decode() -> Pixels:
+        def decode(_: DecoderProcess) -> Pixels:
             self.done.append(name)
             assert self.gate.wait(30)
             return PIXELS
@@ -123,7 +124,7 @@ def test_an_image_whose_client_has_disconnected_is_not_decoded(requests: Request
 def test_a_failure_is_the_requests_and_the_lane_goes_on(
     requests: Requests, error: Exception
 ) -> None:
-    def fail() -> Pixels:
+    def fail(_: DecoderProcess) -> Pixels:
         raise error
 
     requests.gate.set()
@@ -146,7 +147,7 @@ def test_as_many_are_decoded_at_a_time_as_it_is_wide() -> None:
     lane = SlowLane(2, 10, lambda _: None)
     both = threading.Barrier(2, timeout=30)
 
-    def decode() -> Pixels:
+    def decode(_: DecoderProcess) -> Pixels:
         both.wait()
         return PIXELS
 
