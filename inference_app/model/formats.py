@@ -63,7 +63,8 @@ def _jpeg_cost(picture: Image.Image, pixels: int, length: int) -> Cost:
 
 
 def _png_cost(picture: Image.Image, pixels: int, length: int) -> Cost:
-    layout = str(picture.tile[0].args)  # type: ignore[attr-defined] # as "RGB;16B"
+    tile = picture.tile  # type: ignore[attr-defined]
+    layout = str(tile[0].args) if tile else ""  # as "RGB;16B"; without pixels nothing is loaded
     raw = len(layout.split(";")[0]) * (2 if ";16" in layout else 1)  # bytes a pixel
     return Cost(8e-9 * raw * pixels + 6e-9 * pixels + 3e-9 * length, 8 * pixels)
 

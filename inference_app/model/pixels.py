@@ -1,5 +1,7 @@
 """From a loaded picture to the pixels that a model sees."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -26,6 +28,10 @@ _RESIZED = ("L", "LA", "RGB", "RGBA", "I;16", "I;16B", "I", "F")
 _CONVERTED = {
     "1": "L", "P": "RGB", "PA": "RGBA", "La": "LA", "RGBX": "RGB", "RGBa": "RGBA", "CMYK": "RGB",
     "YCbCr": "RGB",
+}  # fmt: skip
+# A level, a colour, an index of the palette, or the palette's alphas.
+_TRANSPARENT: dict[str, type[Any] | tuple[type[Any], ...]] = {
+    "1": int, "L": int, "I;16": int, "RGB": tuple, "P": (int, bytes)
 }  # fmt: skip
 
 
@@ -55,10 +61,10 @@ def _upright(picture: Image.Image) -> Image.Image:
 
 def _resizable(picture: Image.Image) -> Image.Image:
     """Return the picture in a mode in which it can be made smaller."""
-    transparent = picture.info.get("transparency")
+    transparent = _transparent(picture)
     if picture.mode == "I;16" and transparent is not None:
         return _on_white_16(picture, transparent)
-    if picture.mode in ("1", "L", "P", "RGB") and picture.has_transparency_data:
+    if picture.mode in _TRANSPARENT and picture.has_transparency_data:
         return picture.convert("RGBA")
     if picture.mode in _RESIZED:
         return picture
@@ -67,6 +73,18 @@ def _resizable(picture: Image.Image) -> Image.Image:
             f"Pictures in {picture.mode} colours are not accepted. Save it in RGB and send that."
         )
     return picture.convert(_CONVERTED[picture.mode])
+
+
+def _transparent(picture: Image.Image) -> Any:
+    """Return what stands for transparent, by mode; as viewers do, ignore what does not fit it."""
+    value = picture.info.pop("transparency", None)
+    if not isinstance(value, _TRANSPARENT.get(picture.mode, ())):
+        return None
+    last = len(value) - 1 if isinstance(value, bytes) else value
+    if picture.mode == "P" and last > 255:
+        return None
+    picture.info["transparency"] = value
+    return value
 
 
 def _on_white_16(picture: Image.Image, transparent: int) -> Image.Image:

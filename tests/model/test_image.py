@@ -248,6 +248,12 @@ def test_a_bug_of_ours_is_not_blamed_on_the_picture() -> None:
         pixels(PICTURES["PNG"], impossible)
 
 
+def test_a_png_without_pixels_is_damaged() -> None:
+    header = struct.pack(">IIBBBBB", 10, 10, 8, 3, 0, 0, 0)
+    with pytest.raises(DamagedPicture, match="cannot load"):
+        pixels(PNG + chunk(b"IHDR", header) + chunk(b"IEND", b""))
+
+
 def test_a_palette_that_is_missing_is_named() -> None:
     header = struct.pack(">IIBBBBB", 10, 10, 8, 3, 0, 0, 0)
     data = PNG + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(110)))

@@ -191,6 +191,24 @@ def test_a_colour_that_stands_for_transparent_is_white(
     assert colour(encode(picture)) != WHITE
 
 
+@pytest.mark.parametrize("alphas", [b"\5" * 3000, b"\xff" * 300 + b"\0"], ids=["many", "one"])
+def test_transparency_beyond_the_palette_is_ignored(alphas: bytes) -> None:
+    data = encode(Image.new("P", (80, 60)))
+    place = data.index(b"IDAT") - 4
+    np.testing.assert_array_equal(
+        pixels(data[:place] + chunk(b"tRNS", alphas) + data[place:]), pixels(data)
+    )
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_transparency_of_another_mode_is_ignored(depth: int) -> None:
+    colour = struct.pack(">IIBBBBB", 10, 10, 8, 2, 0, 0, 0)
+    grey = struct.pack(">IIBBBBB", 10, 10, depth, 0, 0, 0, 0)
+    parts = [(b"IHDR", colour), (b"tRNS", bytes(6)), (b"IHDR", grey)]
+    parts += [(b"IDAT", zlib.compress(bytes(10 * (10 * depth // 8 + 1)))), (b"IEND", b"")]
+    assert pixels(PNG + b"".join(chunk(*part) for part in parts)).max() == 0
+
+
 @pytest.mark.parametrize("kind", ["WEBP", "PNG", "GIF", "TIFF"])
 def test_of_several_frames_the_first_is_seen(kind: str) -> None:
     frames = [Image.new("RGB", (80, 60), ink) for ink in (RED, BLUE)]
