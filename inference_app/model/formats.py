@@ -10,7 +10,6 @@ from PIL import (
     Image,
     JpegImagePlugin,
     PngImagePlugin,
-    TiffImagePlugin,
     WebPImagePlugin,
 )
 
@@ -18,7 +17,7 @@ from inference_app.errors import DamagedPicture
 from inference_app.model import tiff
 from inference_app.model.source import Source
 
-# Pillow's default for compressed texts, which are not looked at, is 64 MB. Its own name.
+# Of a PNG's texts, which are not looked at; Pillow's default is 64 MB.
 PngImagePlugin.MAX_TEXT_MEMORY = 8_000_000
 
 MAX_CHUNKS = 10_000  # of a WebP: libwebp makes a list of them
@@ -141,7 +140,7 @@ FORMATS = {
     "TIFF": Format(
         re.compile(rb"II\*\0|MM\0\*"),
         tiff.check_directory,
-        TiffImagePlugin.TiffImageFile,
+        tiff.Tiff,
         _tiff_cost,
     ),
 }

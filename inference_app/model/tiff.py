@@ -29,6 +29,15 @@ with contextlib.suppress(AttributeError):  # linked in a way that hides it
     ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 
 
+class Tiff(TiffImagePlugin.TiffImageFile):
+    """Pillow's reader, without the directories of EXIF data: it would make numbers of all of it."""
+
+    def _open(self) -> None:
+        super()._open()
+        for directory in ExifTags.IFD:
+            self.getexif().pop(directory, None)
+
+
 def check_directory(data: bytes) -> None:
     """Refuse a first directory that is long, or ambiguous, before Pillow and libtiff read it."""
     order = "<" if data.startswith(b"II") else ">"
@@ -52,13 +61,15 @@ def check_layout(picture: Image.Image, length: int) -> None:
         raise UnsupportedPicture(
             f"A TIFF with {compression} compression is not accepted. Save it as a PNG or JPEG."
         )
-    counts = next((tags(picture)[tag] for tag in _BYTE_COUNTS if tag in tags(picture)), ())
-    total = sum(counts) if isinstance(counts, (tuple, bytes)) else counts
+    total = sum(_total(tags(picture).get(tag)) for tag in _BYTE_COUNTS)
     # Strips may overlap: 65,536 of them, all of the same 32 MB, would be decoded one by one.
     if compression != "raw" and not 0 < total <= 2 * length:
         raise DamagedPicture("The picture is damaged: the sizes of its strips are wrong.")
-    for directory in ExifTags.IFD:  # Pillow would make Python numbers of all they hold
-        picture.getexif().pop(directory, None)
+
+
+def _total(counts: object) -> int:
+    numbers = counts if isinstance(counts, (tuple, bytes)) else (counts,)
+    return sum(number for number in numbers if isinstance(number, int))
 
 
 def bytes_per_pixel(picture: Image.Image) -> float:

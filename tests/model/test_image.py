@@ -278,6 +278,7 @@ def test_pillow_s_warnings_are_not_shown(capfd: pytest.CaptureFixture[str]) -> N
     [
         (overlapping(60_000, bytes(1_000_000)), DamagedPicture, "sizes of its strips"),
         (tiff(strips(100, 100, b"") | {65_000: (3, [0] * 70_000)}), DamagedPicture, "strips"),
+        (flat(100, 100).replace(b"\x17\1\4\0", b"\x17\1\2\0"), DamagedPicture, "sizes"),
         (tiff(dict.fromkeys(range(1001), (3, [1]))), DamagedPicture, "too many entries"),
         (tiled(100, 100, (16_384, 16_384)), TooLarge, "too long to decode"),
         (tiled(16, 65_535, (65_536, 16)), TooLarge, "too long to decode"),
