@@ -23,7 +23,7 @@ from inference_app.config import Settings
 from inference_app.model import image
 from inference_app.model.preprocessing import Preprocessing
 
-NICE = 10  # see nice(2): a tenth of a CPU that another process wants too
+NICE = 5  # see nice(2): a quarter of a CPU that another process wants too, so it is not starved
 OOM_SCORE = 500  # see proc_pid_oom_score_adj(5): the kernel kills it rather than a worker
 
 
