@@ -20,12 +20,11 @@ from inference_app.errors import UserError
 from inference_app.memory import available_memory
 from inference_app.model import image, prepared
 from inference_app.model.engine import arithmetic
-from inference_app.model.memory_budget import MB, MemoryBudget, replica_needs
+from inference_app.model.memory_budget import BYTES_A_BYTE, MB, MemoryBudget, replica_needs
 from inference_app.model.runtime import openvino
 from inference_app.pool import open_files, shared_memory
 from inference_app.telemetry import tracing
 from inference_app.version import __version__
-from inference_app.web.admission import BYTES_A_BYTE
 from inference_app.web.api_keys import ApiKeys
 
 Level = Literal["ok", "warn", "fail"]

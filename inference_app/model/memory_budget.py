@@ -26,6 +26,7 @@ MB = 1_000_000
 # Measured, as PSS after requests: what is there once; what a worker has beside its weights, which
 # was 37 MB (the bundled model) to 138 (DenseNet-121). See docs/operating.md.
 SHARED, WORKER_MIN, WORKER_MAX = 100 * MB, 35 * MB, 140 * MB
+BYTES_A_BYTE = 3  # of a body, while it is parsed: its copies; measured, of JSON
 DECODER = 35 * MB  # a process that decodes expensive images, of which a worker has one or more
 UNKNOWN = 2_000 * MB  # the budget where the memory of the machine is not known
 SAFETY = 0.9  # of what is left is given to requests: allocators need some room
@@ -65,10 +66,15 @@ class MemoryBudget:
     and `forget` what it had taken.
     """
 
-    def __init__(self, total: int, workers: int = 1) -> None:
-        """Share `total` bytes between so many workers."""
+    def __init__(self, total: int, workers: int = 1, bodies_max: int | None = None) -> None:
+        """Share `total` bytes between so many workers, at most `bodies_max` of them for bodies."""
         self._allowance = min(ALLOWANCE_MAX, total // (4 * workers))
-        self.common = total - workers * self._allowance
+        common = total - workers * self._allowance
+        self._limits: dict[Use, int] = {
+            use: math.floor(share * common) for use, share in SHARES.items()
+        }
+        if bodies_max is not None:
+            self._limits["bodies"] = min(self._limits["bodies"], bodies_max)
         # Shared with forks.
         self._taken: dict[Use, memoryview] = {
             use: memoryview(mmap.mmap(-1, SLOTS * 8)).cast("q") for use in SHARES
@@ -85,10 +91,12 @@ class MemoryBudget:
     @classmethod
     def of_memory(cls, settings: Settings, memory: int | None) -> "MemoryBudget":
         """Make the budget of a replica that may use `memory` bytes; None is unknown."""
-        if memory is None:
-            return cls(UNKNOWN, settings.workers)
-        free = math.floor(SAFETY * (memory - replica_needs(settings).max))
-        return cls(max(0, free), settings.workers)
+        free = UNKNOWN
+        if memory is not None:
+            free = max(0, math.floor(SAFETY * (memory - replica_needs(settings).max)))
+        # Parsing a large body holds Python's lock for a while: half the workers go on.
+        largest_body = BYTES_A_BYTE * settings.max_upload_mb * 1024 * 1024
+        return cls(free, settings.workers, max(1, settings.workers // 2) * largest_body)
 
     def join(self, number: int) -> None:
         """Take memory as worker `number` from now on; no other that lives has it."""
@@ -104,7 +112,7 @@ class MemoryBudget:
 
     def limit(self, use: Use) -> int:
         """Return the bytes that all workers together may take of the common part."""
-        return math.floor(SHARES[use] * self.common)
+        return self._limits[use]
 
     def taken(self, use: Use) -> int:
         """Return the bytes that all workers together have taken of the common part."""

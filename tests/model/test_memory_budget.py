@@ -13,7 +13,7 @@ import pytest
 from inference_app.config import Settings
 from inference_app.errors import ClientDisconnected, Overloaded, TooLarge
 from inference_app.model.deadline import Deadline
-from inference_app.model.memory_budget import MB, SHARES, MemoryBudget, Use
+from inference_app.model.memory_budget import BYTES_A_BYTE, MB, SHARES, MemoryBudget, Use
 
 
 def soon() -> Deadline:
@@ -169,10 +169,17 @@ def test_many_threads_and_workers_add_up_to_nothing() -> None:
 
 def test_the_budget_is_what_the_workers_leave(settings: Settings) -> None:
     few, many = replace(settings, workers=2), replace(settings, workers=8)
-    common = [MemoryBudget.of_memory(each, 4_000 * MB).common for each in (few, many)]
-    assert 3_500 * MB > common[0] > common[1] > 1_500 * MB
-    assert MemoryBudget.of_memory(few, 100 * MB).common == 0
-    assert MemoryBudget.of_memory(few, None).common > 1_000 * MB
+    limits = [MemoryBudget.of_memory(each, 4_000 * MB).limit("pictures") for each in (few, many)]
+    assert 2_600 * MB > limits[0] > limits[1] > 1_000 * MB
+    assert MemoryBudget.of_memory(few, 100 * MB).limit("pictures") == 0
+    assert MemoryBudget.of_memory(few, None).limit("pictures") > 800 * MB
+
+
+def test_half_the_workers_may_have_the_largest_body(settings: Settings) -> None:
+    largest = BYTES_A_BYTE * settings.max_upload_mb * 1024 * 1024
+    for workers, bodies in ((1, 1), (2, 1), (4, 2)):
+        budget = MemoryBudget.of_memory(replace(settings, workers=workers), 64_000 * MB)
+        assert budget.limit("bodies") == bodies * largest
 
 
 def test_reserving_little_costs_little() -> None:

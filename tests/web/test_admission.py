@@ -8,9 +8,9 @@ import pytest
 from inference_app.errors import BadRequest, DeadlinePassed, Overloaded, TooLarge
 from inference_app.model import backlog, deadline
 from inference_app.model.classifier import Capacity
-from inference_app.model.memory_budget import MB, MemoryBudget
+from inference_app.model.memory_budget import BYTES_A_BYTE, MB, MemoryBudget
 from inference_app.web import admission
-from inference_app.web.admission import BYTES_A_BYTE, Admission, has_disconnected
+from inference_app.web.admission import Admission, has_disconnected
 from tests.support.clock import Clock
 
 PHOTO = 100_000  # bytes
