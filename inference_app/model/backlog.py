@@ -20,9 +20,9 @@ class Backlog:
     the next.
     """
 
-    def __init__(self, deadline: float, width: int = 1) -> None:
-        """Take the deadline in seconds, and how many pieces of work are done at a time."""
-        self._deadline, self._start = deadline, 1 / width
+    def __init__(self, deadline: float, start: float = 1.0) -> None:
+        """Take the deadline in seconds, and the factor to assume before anything is learned."""
+        self._deadline, self._start = deadline, start
         self._lock = threading.Lock()  # over the three below
         self._seconds = 0.0
         self._factor, self._idle_since = self._start, time.monotonic()

@@ -21,6 +21,7 @@ Decode = Callable[[DecoderProcess], NDArray[np.uint8]]
 # A cheaper image that comes later goes first, unless it comes later by more than twice the seconds
 # that it saves: so no image is passed for ever.
 AGING = 2.0
+SLOWNESS = 2.0  # how much longer than estimated it takes at a low priority, until that is measured
 
 
 @dataclass(order=True)
@@ -42,7 +43,7 @@ class SlowLane:
 
         `on_waiting` is told 1 or -1 when one more or one less waits.
         """
-        self._backlog, self._on_waiting = Backlog(deadline, width), on_waiting
+        self._backlog, self._on_waiting = Backlog(deadline, SLOWNESS / width), on_waiting
         self._changed = threading.Condition()
         self._waiting: list[_Task] = []
         self._numbers = itertools.count()

@@ -57,7 +57,7 @@ def test_work_that_nothing_is_ahead_of_is_always_tried(clock: Clock) -> None:
 
 
 def test_two_at_a_time_are_done_in_half_the_time(clock: Clock) -> None:
-    assert fill(Backlog(10, width=2), 0.5) == 21
+    assert fill(Backlog(10, start=0.5), 0.5) == 21
 
 
 def test_slow_work_is_admitted_less(clock: Clock) -> None:

@@ -66,7 +66,7 @@ def requests() -> Iterator[Requests]:
 
 
 def test_the_cheaper_image_goes_first(requests: Requests) -> None:
-    results = [requests.send(name, cost) for name, cost in (("c", 3), ("b", 0.4), ("a", 0.2))]
+    results = [requests.send(name, cost) for name, cost in (("c", 1.5), ("b", 0.4), ("a", 0.2))]
     requests.gate.set()
     assert all(each.result(30) is PIXELS for each in results)
     assert requests.done == ["first", "a", "b", "c"]
@@ -83,7 +83,7 @@ def test_an_image_is_not_passed_for_ever(requests: Requests) -> None:
 
 
 def test_what_would_wait_too_long_is_refused(requests: Requests) -> None:
-    waits = requests.send("waits", 6)
+    waits = requests.send("waits", 3)
     with pytest.raises(Overloaded):
         requests.send("too much", 1).result(30)
     requests.gate.set()
