@@ -100,6 +100,9 @@ def classify(files: tuple[str, ...], top_k: int | None, as_json: bool) -> None:
 @click.option(
     "--pictures", type=click.Path(path_type=Path), help="Folder of pictures to compare answers on."
 )
+@click.option(
+    "--labels", type=click.Path(path_type=Path), help="File with the classes of a .pth or .pkl."
+)
 def prepare(
     model_id: str,
     output: Path | None,
@@ -107,22 +110,28 @@ def prepare(
     precision: str,
     name: str | None,
     pictures: Path | None,
+    labels: Path | None,
 ) -> None:
     """Turn MODEL_ID, an image classifier, into a prepared model.
 
-    MODEL_ID is an id on the Hugging Face Hub, such as microsoft/resnet-50, or a local folder in
-    Hugging Face format. Precision `auto` computes in bf16 on CPUs that have it natively, in fp32
-    on others.
+    MODEL_ID is an id on the Hugging Face Hub, such as microsoft/resnet-50, a local folder in
+    Hugging Face format, or a file of torchvision's ResNet-50 or DenseNet-121 (.pth, .pt, .pkl).
+    Precision `auto` computes in bf16 on CPUs that have it natively, in fp32 on others.
     """
     # It goes into a header and a folder's name.
-    name = re.sub(r"[^\w.-]+", "-", name or Path(model_id).resolve().name, flags=re.ASCII)
+    name = re.sub(r"[^\w.-]+", "-", name or _name(model_id), flags=re.ASCII)
     folder = output or Path("models") / name
-    if is_prepared(folder, model_id, revision, precision, name):
+    if not labels and is_prepared(folder, model_id, revision, precision, name):
         click.echo(f"{folder} is prepared already", err=True)
     else:
         report = partial(click.echo, err=True)
-        prepare_model(model_id, folder, revision, precision, name, report, pictures)
+        prepare_model(model_id, folder, revision, precision, name, report, pictures, labels)
     click.echo(folder)
+
+
+def _name(model_id: str) -> str:
+    path = Path(model_id).resolve()
+    return path.stem if path.is_file() else path.name
 
 
 @cli.command("doctor")

@@ -49,8 +49,11 @@ def prepare_model(
     name: str,
     report: Report,
     pictures: Path | None = None,
+    labels: Path | None = None,
 ) -> None:
     """Fetch, convert, check and write; `folder` appears only when all of it went well.
+
+    `pictures` is a folder to compare answers on, `labels` a file that names the classes.
 
     Raises PrepareError, with one line that says what to do, or PreparedModelError if `folder`
     holds something else or cannot be written.
@@ -59,16 +62,16 @@ def prepare_model(
         report(f"Fetching {model_id}")
         try:
             source = fetch(model_id, revision)
-            from inference_app.prepare import huggingface
             from inference_app.prepare.convert import convert
+            from inference_app.prepare.load import load
         except ImportError as error:
             raise MissingPackagesError(
                 f"{error.name} is not installed here: preparing needs it, serving does not. "
                 "Install it with: requirements/install.sh prepare"
             ) from error
-        report("Loading it with transformers")
-        facts = convert(huggingface.load(source), new, precision, pictures, report)
-        card = source.folder / "README.md"
+        report("Loading it")
+        facts = convert(load(source, labels), new, precision, pictures, report)
+        card = source.path / "README.md"
         if card.exists():
             shutil.copyfile(card, new / "README.md")
         prepared.write_manifest(

@@ -66,7 +66,7 @@ def _load_model(source: Source) -> Any:
     transformers.logging.disable_progress_bar()
     try:
         model, loading = transformers.AutoModelForImageClassification.from_pretrained(
-            source.folder,
+            source.path,
             use_safetensors=True,
             dtype="float32",
             output_loading_info=True,
@@ -90,7 +90,7 @@ def _check_weights(source: Source, missing: set[str]) -> None:
 
 def _load_processor(source: Source) -> Any:
     try:
-        return transformers.AutoImageProcessor.from_pretrained(source.folder, **_SAFELY)
+        return transformers.AutoImageProcessor.from_pretrained(source.path, **_SAFELY)
     except Exception as error:
         raise PrepareError(
             f"{source.id} has no image processor that transformers can read "

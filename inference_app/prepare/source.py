@@ -3,6 +3,7 @@
 import fnmatch
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,16 +17,21 @@ from inference_app.prepare.reason import first_line
 _FILES = ("config.json", "preprocessor_config.json", "README.md", "model*.safetensors*")
 
 
+IMPORTED = (".pth", ".pt", ".pkl")
+_ADDRESS = re.compile(r"https?://[^/]+/([^/]+/[^/?#]+)")
+
+
 @dataclass(frozen=True)
 class Source:
-    """A model's files in a local folder, and which they are.
+    """A model's files and which they are.
 
-    `revision` is the Hub's commit, or a SHA-256 over a local folder's files.
+    `path` is a folder, or a file for a model that is imported; `revision` is the Hub's commit, or a
+    SHA-256 over local files.
     """
 
     id: str
     revision: str
-    folder: Path
+    path: Path
 
     def facts(self) -> dict[str, str]:
         """Return what the manifest records: no path of the machine that prepared it."""
@@ -40,25 +46,42 @@ def fetch(model_id: str, revision: str | None) -> Source:
     source = local_source(model_id)
     if source is None:
         return _from_hub(model_id, revision)
-    _check_files(model_id, [file.name for file in source.folder.iterdir()])
+    if source.path.is_file():
+        return source
+    _check_files(model_id, [file.name for file in source.path.iterdir()])
     _check_classifier(source)
     return source
 
 
 def local_source(model_id: str) -> Source | None:
-    """Return the source if `model_id` is a local folder, None if it can only be a Hub id.
+    """Return the source if `model_id` is a local folder or file, None if it can only be a Hub id.
 
-    Raises PrepareError if it reads like a path and nothing is there, or a file cannot be read.
+    Raises PrepareError if it is an address, reads like a path and nothing is there, or cannot be
+    read.
     """
+    if address := _ADDRESS.match(model_id):
+        raise PrepareError(f"{model_id} is an address; write its owner and name: {address[1]}")
     try:
         folder = Path(model_id).expanduser()
     except RuntimeError as error:  # the ~ of somebody unknown
-        raise PrepareError(f"there is no folder {model_id}") from error
+        raise PrepareError(f"there is no folder or file {model_id}") from error
     if folder.is_dir():
         return Source(folder.resolve().name, _digest(folder), folder)
+    if folder.is_file():
+        return _imported(folder)
     if model_id.startswith((".", "/", "~")) or model_id.count("/") > 1 or "\\" in model_id:
-        raise PrepareError(f"there is no folder {model_id}")
+        raise PrepareError(f"there is no folder or file {model_id}")
     return None
+
+
+def _imported(file: Path) -> Source:
+    if file.suffix not in IMPORTED:
+        kinds = ", ".join(IMPORTED)
+        raise PrepareError(f"{file} is a file of another kind than {kinds}, and not a folder")
+    try:
+        return Source(file.stem, sha256(file), file)
+    except OSError as error:
+        raise PrepareError(f"{file} cannot be read: {error.strerror}") from error
 
 
 def _digest(folder: Path) -> str:
@@ -120,14 +143,16 @@ def _check_classifier(source: Source) -> None:
     config = _config(source)
     names = [str(name) for name in config.get("architectures") or []]
     timm = "architecture" in config and bool(config.get("num_classes"))
+    # Without names transformers tells by the weights: a head that has none is refused.
+    unnamed = not names and "model_type" in config
     # Within the name: some go on, as DeiTForImageClassificationWithTeacher does.
-    if not timm and not any("ForImageClassification" in name for name in names):
+    if not (timm or unnamed) and not any("ForImageClassification" in name for name in names):
         what = ", ".join(names) or "nothing of the kind"
         raise PrepareError(f"{source.id} is not an image classifier: its config.json says {what}")
 
 
 def _config(source: Source) -> dict[str, Any]:
-    path = source.folder / "config.json"
+    path = source.path / "config.json"
     try:
         config = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:

@@ -50,7 +50,7 @@ def without_head(file: Path) -> None:
         ("model.safetensors", without_head, "tiny has no weights for classifier.1.bias (2 missing"),
         ("preprocessor_config.json", Path.unlink, "has no image processor"),
         ("preprocessor_config.json", not_json, "has no image processor"),
-        ("preprocessor_config.json", bad_processor, "does more than resize"),
+        ("preprocessor_config.json", bad_processor, "crops more than it has resized to"),
     ],
 )
 def test_a_damaged_source_is_one_line_and_changes_nothing(
@@ -80,7 +80,7 @@ def test_counters_of_training_may_be_missing(source: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("path", ["./nothing", "nothing/at/all", "~nobody/model"])
 def test_a_path_to_nothing_is_one_line(prepare: CommandLine, path: str) -> None:
-    assert complaint(prepare(path)) == f"there is no folder {path}"
+    assert complaint(prepare(path)) == f"there is no folder or file {path}"
 
 
 @pytest.mark.parametrize(

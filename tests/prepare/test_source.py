@@ -19,7 +19,7 @@ def config_of(*names: str, **more: object) -> bytes:
 
 def test_a_local_folder_is_called_by_its_name(source: Path) -> None:
     found = fetch(str(source), None)
-    assert (found.id, found.folder) == ("tiny", source)
+    assert (found.id, found.path) == ("tiny", source)
     assert len(found.revision) == 64
 
 
@@ -36,7 +36,7 @@ def test_the_revision_of_a_local_folder_follows_its_files(source: Path) -> None:
     "path", ["./nothing", "/nothing", "a/b/c", "a\\b", "~/nothing here", "~nobody"]
 )
 def test_a_path_to_nothing_is_refused(path: str) -> None:
-    with pytest.raises(PrepareError, match="there is no folder"):
+    with pytest.raises(PrepareError, match="there is no folder or file"):
         local_source(path)
 
 
@@ -55,7 +55,7 @@ def test_what_reads_like_an_id_is_the_hubs(model_id: str) -> None:
 )
 def test_image_classifiers_are_accepted(source: Path, config: bytes) -> None:
     (source / "config.json").write_bytes(config)
-    assert fetch(str(source), None).folder == source
+    assert fetch(str(source), None).path == source
 
 
 @pytest.mark.parametrize(
@@ -180,3 +180,21 @@ def test_no_place_for_the_download(online: CommandLine, acme: Model) -> None:
     why = complaint(online("acme/tiny"))
     assert why.startswith("cannot store the download")
     assert str(online.folder / "hf") in why
+
+
+def test_an_address_is_told_how_to_be_written() -> None:
+    with pytest.raises(PrepareError, match=r"write its owner and name: acme/tiny$"):
+        local_source("https://hub.example/acme/tiny")
+
+
+def test_a_file_of_another_kind_is_called_a_file(tmp_path: Path) -> None:
+    (tmp_path / "model.h5").write_bytes(b"")
+    with pytest.raises(PrepareError, match=r"model\.h5 is a file of another kind than \.pth"):
+        local_source(str(tmp_path / "model.h5"))
+
+
+def test_a_config_may_leave_its_architecture_out(source: Path) -> None:
+    config = json.loads((source / "config.json").read_text())
+    del config["architectures"]
+    (source / "config.json").write_text(json.dumps(config))
+    assert fetch(str(source), None).path == source

@@ -1,0 +1,20 @@
+"""Which library a source is loaded with."""
+
+from pathlib import Path
+
+from inference_app.errors import PrepareError
+from inference_app.prepare import huggingface, torchvision_file
+from inference_app.prepare.original import Original
+from inference_app.prepare.source import Source
+
+
+def load(source: Source, labels: Path | None) -> Original:
+    """Load a folder in Hugging Face format, or a file of torch's; raises PrepareError.
+
+    `labels` is a file that names the classes of a file that does not.
+    """
+    if source.path.is_file():
+        return torchvision_file.load(source.path, labels)
+    if labels:
+        raise PrepareError("a folder names its classes in config.json; --labels is for files")
+    return huggingface.load(source)
