@@ -1,6 +1,7 @@
 """From a torch network to OpenVINO IR that takes uint8 pictures."""
 
 import shutil
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,8 +65,10 @@ def _convert(network: torch.nn.Module, pixels: torch.Tensor) -> openvino.Model:
     try:
         return openvino.convert_model(exported)
     except Exception:  # noqa: BLE001 an operation that it lacks may be one of constants alone
-        folded = split_const_subgraphs(exported.module())
-        folded.run_folding()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of names that its own pass gives
+            folded = split_const_subgraphs(exported.module())
+            folded.run_folding()
         return openvino.convert_model(_export(folded, pixels))
 
 
