@@ -27,7 +27,8 @@ def write(
     """
     height, width = preprocessing.crop
     try:
-        with _global_pools(network, max(preprocessing.crop)):
+        with _global_pools(network, max(preprocessing.crop)), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's, about transformers' networks and its own
             converted = _convert(network, torch.zeros(2, 3, height, width))
         converted.reshape([-1, 3, height, width])
         converted = _take_pictures(converted, preprocessing)
@@ -65,10 +66,8 @@ def _convert(network: torch.nn.Module, pixels: torch.Tensor) -> openvino.Model:
     try:
         return openvino.convert_model(exported)
     except Exception:  # noqa: BLE001 an operation that it lacks may be one of constants alone
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of names that its own pass gives
-            folded = split_const_subgraphs(exported.module())
-            folded.run_folding()
+        folded = split_const_subgraphs(exported.module())
+        folded.run_folding()
         return openvino.convert_model(_export(folded, pixels))
 
 
