@@ -17,7 +17,7 @@ def labels_of(config: Any) -> list[dict[str, str]]:
     config does not name every class.
     """
     classes = range(config.num_labels)
-    if sorted(config.id2label) != list(classes):
+    if sorted(config.id2label or {}) != list(classes):
         raise PrepareError("config.json does not name the classes 0, 1, 2, ... (id2label)")
     names = [str(config.id2label[index]) for index in classes]
     ids = getattr(config, "wordnet_ids", None) or _imagenet_ids(len(names))

@@ -145,7 +145,8 @@ def save(architecture: Architecture, folder: Path) -> Path:
     torch.manual_seed(0)
     config = getattr(transformers, f"{architecture.name}Config")
     network = getattr(transformers, architecture.name + architecture.suffix)
-    model = network(config(num_labels=CLASSES, **architecture.config))
+    names = {index: f"class {index}" for index in range(CLASSES)}
+    model = network(config(num_labels=CLASSES, id2label=names, **architecture.config))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "preprocessor_config.json").write_text(json.dumps(architecture.processor))
     image_processor = transformers.AutoImageProcessor.from_pretrained(folder)

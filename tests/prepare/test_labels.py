@@ -56,3 +56,8 @@ def test_a_gap_among_the_classes_is_refused() -> None:
 def test_too_few_wordnet_ids_are_refused() -> None:
     with pytest.raises(PrepareError, match="1 wordnet_ids for 2 classes"):
         labels_of(config(2, wordnet_ids=["n02123045"]))
+
+
+def test_no_names_at_all_are_refused() -> None:
+    with pytest.raises(PrepareError, match="id2label"):
+        labels_of(config(2, id2label=None))
