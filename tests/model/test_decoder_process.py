@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -53,6 +55,35 @@ def test_what_decoding_raises_is_raised_here(
     with pytest.raises(UnsupportedPicture, match=r"accepted \(PNG\)"):
         process.decode(espresso, wanted, strict)
     assert process.decode(espresso, wanted, settings).size
+
+
+def test_a_fault_of_ours_keeps_its_traceback(
+    process: DecoderProcess, wanted: Preprocessing, settings: Settings, espresso: bytes
+) -> None:
+    unknown = replace(settings, picture_formats=("XYZ",))
+    with pytest.raises(RuntimeError, match=r"in _format[\s\S]*KeyError: 'XYZ'"):
+        process.decode(espresso, wanted, unknown)
+
+
+def test_nothing_that_the_process_sends_is_run(
+    process: DecoderProcess,
+    wanted: Preprocessing,
+    settings: Settings,
+    espresso: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    code = (
+        "import pickle, sys, time; sys.stdout.buffer.write(pickle.dumps(print) + b'\\n');"
+        "sys.stdout.flush(); time.sleep(600)"
+    )
+
+    def start() -> subprocess.Popen[bytes]:
+        pipe = subprocess.PIPE
+        return subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe)
+
+    monkeypatch.setattr(decoder_process, "_start", start)
+    with pytest.raises(RuntimeError, match="no valid reply"):
+        process.decode(espresso, wanted, settings)
 
 
 def test_the_kernel_ends_it_before_a_worker_and_other_work_goes_before_it(
