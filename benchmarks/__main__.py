@@ -185,6 +185,14 @@ def measure_accuracy() -> None:
     _write("accuracy", accuracy.measure())
 
 
+@cli.command("head")
+def measure_head() -> None:
+    """Measure a head that `train` fits, beside scikit-learn."""
+    from benchmarks import head
+
+    _write("head", head.measure())
+
+
 def _servers(_context: click.Context, _parameter: click.Parameter, names: tuple[str, ...]) -> Any:
     """Check the names of servers."""
     from benchmarks.peers.servers import SERVERS

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import sys
 import tempfile
 from functools import partial
@@ -22,6 +21,7 @@ from inference_app.prepare import MissingPackagesError, is_prepared, prepare_mod
 from inference_app.telemetry import tracing
 from inference_app.telemetry.logs import printable
 from inference_app.timing import Timing
+from inference_app.train.command import train
 from inference_app.version import __version__
 from inference_app.web.api_keys import ApiKeys
 
@@ -43,6 +43,7 @@ def cli() -> None:
 
 
 cli.add_command(evaluate)
+cli.add_command(train)
 
 
 @cli.command()
@@ -118,8 +119,7 @@ def prepare(
     Hugging Face format, or a file of torchvision's ResNet-50 or DenseNet-121 (.pth, .pt, .pkl).
     Precision `auto` computes in bf16 on CPUs that have it natively, in fp32 on others.
     """
-    # It goes into a header and a folder's name.
-    name = re.sub(r"[^\w.-]+", "-", name or _name(model_id), flags=re.ASCII)
+    name = prepared.plain_name(name or _name(model_id))
     folder = output or Path("models") / name
     if not labels and is_prepared(folder, model_id, revision, precision, name):
         click.echo(f"{folder} is prepared already", err=True)

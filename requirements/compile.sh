@@ -18,8 +18,9 @@ lock() { # NAME, then what of pyproject.toml it covers
 # openvino-telemetry is left out everywhere: OpenVINO does without, and nothing reports home.
 lock serve pyproject.toml --generate-hashes
 lock tracing pyproject.toml --extra tracing --generate-hashes
+lock train pyproject.toml --extra train --generate-hashes
 lock prepare pyproject.toml --extra prepare
-lock dev pyproject.toml --extra prepare --extra tracing --group dev
+lock dev pyproject.toml --extra prepare --extra tracing --extra train --group dev
 lock ../post_request/requirements --group client
 lock ../post_request/requirements-load --group load
 # torch names the CUDA packages that it needs by itself; the CPU build must not get them.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes a virtual environment with the packages for a purpose: $VENV, or .venv-prepare to prepare
 # models, or .venv.
-# Usage: requirements/install.sh serve|tracing|prepare|dev     Safe to run again.
+# Usage: requirements/install.sh serve|tracing|train|prepare|dev     Safe to run again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 lock=requirements/$1.txt
@@ -49,7 +49,7 @@ cmp -s "$lock" "$venv/installed-$1.txt" && exit
 [[ -x $venv/bin/pip ]] || make_venv
 echo "Installing what is needed to $1 into $venv" >&2
 case $1 in
-  serve | tracing) "$venv/bin/pip" install --quiet --quiet --no-deps --require-hashes -r "$lock" ;;
+  serve | tracing | train) "$venv/bin/pip" install --quiet --quiet --no-deps --require-hashes -r "$lock" ;;
   *) install_with_torch ;;
 esac
 cp "$lock" "$venv/installed-$1.txt"

@@ -41,6 +41,7 @@ RUN_IN = {
     "docs/models.md": {
         "Preparing a model": "stack/test_readme.py",
         "Measuring a model": "evaluate/test_command.py",
+        "Training a head": "train/test_command.py",
     },
     "docs/operating.md": {
         "Before you start": "stack/test_docs.py",

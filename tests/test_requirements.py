@@ -16,9 +16,13 @@ def pins(name: str) -> set[str]:
     return {line.removesuffix("\\").strip() for line in lines if "==" in line}
 
 
-def test_tracing_is_serving_and_more() -> None:
-    assert pins("serve") < pins("tracing")
-    assert not any("opentelemetry" in pin for pin in pins("serve"))
+@pytest.mark.parametrize(
+    ("name", "package"), [("tracing", "opentelemetry"), ("train", "scikit-learn")]
+)
+def test_the_extra_is_serving_and_more(name: str, package: str) -> None:
+    assert pins("serve") < pins(name)
+    assert not any(package in pin for pin in pins("serve"))
+    assert any(package in pin for pin in pins(name))
 
 
 @pytest.mark.parametrize(("python", "status"), [("{venv}/bin/python", 0), ("{fake}", 1)])

@@ -11,6 +11,7 @@ from inference_app.evaluate import report
 from inference_app.evaluate.dataset import labelled_pictures
 from inference_app.evaluate.report import Comparison, Report
 from inference_app.evaluate.run import Run, load, run
+from inference_app.model import prepared
 
 FOLDER = click.Path(path_type=Path)
 
@@ -42,7 +43,7 @@ def evaluate(
 
 
 def _evaluate(model: Path, data: Path) -> tuple[Run, Report]:
-    classifier = load(model)
+    classifier = load(prepared.read(model))
     labels = classifier.model.labels
     found = run(classifier, labelled_pictures(data, labels))
     return found, Report.of(classifier.model.name, found, labels)

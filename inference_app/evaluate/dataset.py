@@ -29,40 +29,44 @@ def labelled_pictures(folder: Path, labels: Sequence[Label]) -> list[LabelledPic
     class that the model does not know.
     """
     indices = dict(_names(labels))
-    classes = sorted(path for path in _children(folder) if path.is_dir())
-    unknown = [path.name for path in classes if _key(path.name) not in indices]
+    classes = class_folders(folder)
+    unknown = [path.name for path in classes if key(path.name) not in indices]
     if unknown:
         raise DatasetError(
             f"{folder} has folders that are no classes of this model: {', '.join(unknown[:5])}"
             f"{' ...' if len(unknown) > 5 else ''}. Name them by class id or label; see labels.json"
         )
-    pictures = [
-        LabelledPicture(file, indices[_key(path.name)])
-        for path in classes
-        for file in sorted(path.rglob("*"))
-        if file.suffix.lower() in SUFFIXES
-    ]
+    pictures = [each for path in classes for each in pictures_in(path, indices[key(path.name)])]
     if not pictures:
         raise DatasetError(f"{folder} holds no pictures: it needs a folder for each class")
     return pictures
 
 
-def _children(folder: Path) -> list[Path]:
+def class_folders(folder: Path) -> list[Path]:
+    """Return the folders in a folder, without hidden ones, sorted; raises DatasetError."""
     try:
-        return list(folder.iterdir())
+        folders = [path for path in folder.iterdir() if path.is_dir()]
     except OSError as error:
         raise DatasetError(f"{folder} cannot be read: {error.strerror}") from error
+    return sorted(path for path in folders if not path.name.startswith("."))
+
+
+def pictures_in(folder: Path, class_index: int) -> list[LabelledPicture]:
+    """Return the pictures of one class in a folder, at any depth, sorted."""
+    files = (file for file in sorted(folder.rglob("*")) if file.suffix.lower() in SUFFIXES)
+    return [LabelledPicture(file, class_index) for file in files]
+
+
+def key(name: str) -> str:
+    """Return what names of the same class have in common."""
+    return name.strip().replace("_", " ").lower()
 
 
 def _names(labels: Sequence[Label]) -> Iterator[tuple[str, int]]:
     """Yield every name of every class, the exact ones last, so that they win."""
     for index, label in enumerate(labels):
         for name in label.label.split(","):
-            yield _key(name), index
+            yield key(name), index
     for index, label in enumerate(labels):
-        yield _key(label.label), index
-        yield _key(label.class_id), index
-
-
-def _key(name: str) -> str:
-    return name.strip().replace("_", " ").lower()
+        yield key(label.label), index
+        yield key(label.class_id), index

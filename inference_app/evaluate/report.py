@@ -124,7 +124,10 @@ def _worst(report: Report) -> list[str]:
         f"{each.name} as {each.predicted_name} ({each.pictures})"
         for each in report.confused[:WORST]
     ]
-    return [f"worst classes: {', '.join(classes)}", f"most confused: {', '.join(confused)}"]
+    return [
+        f"worst classes: {', '.join(classes)}",
+        f"most confused: {', '.join(confused) or 'none'}",
+    ]
 
 
 def draw(reports: Sequence[Report], file: Path) -> None:

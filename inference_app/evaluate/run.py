@@ -15,6 +15,8 @@ from inference_app.errors import RequestError
 from inference_app.evaluate.dataset import DatasetError, LabelledPicture
 from inference_app.evaluate.measures import Classes, Scores
 from inference_app.model.classifier import Classifier
+from inference_app.model.engine import Engine
+from inference_app.model.prepared import PreparedModel
 from inference_app.timing import Timing
 
 MAX_SECONDS = 600  # for one picture
@@ -29,9 +31,10 @@ class Run(NamedTuple):
     images_per_s: float
 
 
-def load(model: Path) -> Classifier:
+def load(model: PreparedModel) -> Classifier:
     """Load a model as one worker that has all CPUs and all the time; raises PreparedModelError."""
-    return Classifier.load(replace(Settings(), model_path=model, workers=1, deadline=MAX_SECONDS))
+    settings = replace(Settings(), workers=1, deadline=MAX_SECONDS)
+    return Classifier(model, Engine(model, settings.inference_threads), settings)
 
 
 def run(classifier: Classifier, pictures: Sequence[LabelledPicture]) -> Run:

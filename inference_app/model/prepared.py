@@ -10,6 +10,7 @@ manifest.json          name, source, revision, precision, activation, parity wit
 
 import hashlib
 import json
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -99,6 +100,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise PreparedModelError(f"{folder} is of another format; prepare it again")
     return manifest
+
+
+def plain_name(text: str) -> str:
+    """Return a model's name as headers and folders can hold it: letters, digits, ``_.-``."""
+    return re.sub(r"[^\w.-]+", "-", text, flags=re.ASCII)
 
 
 @contextmanager
