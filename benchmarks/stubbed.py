@@ -29,7 +29,7 @@ def stub() -> None:
     image = np.zeros((*model.preprocessing.crop, 3), np.uint8)
     logits = np.zeros((max(Engine.batch_sizes), len(model.labels)), np.float32)
 
-    def decode(_: EncodedImage) -> NDArray[np.uint8]:
+    def decode(_: EncodedImage, check: object = None) -> NDArray[np.uint8]:  # noqa: ARG001
         return image
 
     def infer(_: Engine, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
