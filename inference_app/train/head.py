@@ -45,6 +45,9 @@ def fit(features: Features, actual: Classes) -> Head:
     # One scale for all features: with a scale for each, accuracy was 1 to 2 points lower.
     centre = features.mean(axis=0, dtype=np.float64)
     scale = float(np.sqrt(features.var(axis=0, dtype=np.float64).mean())) or 1.0
+    # The penalty is the same in every direction, so that the best weights lie in the space that the
+    # pictures span. With 200 pictures and 2,048 features, as of ResNet-50, that takes a third.
+    left, sizes, axes = np.linalg.svd((features - centre) / scale, full_matrices=False)
     folds = min(FOLDS, int(np.bincount(actual).min()))
     regression = LogisticRegressionCV(
         Cs=C,
@@ -56,10 +59,10 @@ def fit(features: Features, actual: Classes) -> Head:
     )
     # On so few samples, threads of the linear algebra wait for each other: it took 10 times longer.
     with threadpool_limits(1):
-        regression.fit((features - centre) / scale, actual)
+        regression.fit(left * sizes, actual)
     weights, bias = regression.coef_, regression.intercept_
     if len(bias) == 1:  # of two classes scikit-learn computes the second one's logit alone
         weights, bias = np.vstack([0 * weights, weights]), np.append(0.0, bias)
-    weights = weights / scale
+    weights = weights @ axes / scale
     bias = bias - weights @ centre
     return Head(weights.astype(np.float32), bias.astype(np.float32), float(regression.C_))

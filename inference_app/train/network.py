@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from openvino import opset8 as opset
 
 from inference_app.errors import UserError
 from inference_app.model.runtime import openvino
+
+opset = openvino.opset8
 
 # Layers that may follow the classifier: its bias, and changes of shape or type.
 _AFTER = {"Add", "Convert", "Reshape", "Squeeze", "Unsqueeze"}

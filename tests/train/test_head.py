@@ -33,6 +33,15 @@ def test_the_scores_are_those_of_logistic_regression(classes: int) -> None:
     assert fitted.scores(features) == pytest.approx(theirs.predict_proba(scaled), abs=1e-3)
 
 
+def test_more_features_than_pictures_are_fitted_alike() -> None:
+    features, actual = clusters(2, pictures=6)
+    wide = np.hstack([features, features[:, ::-1], features**2])
+    fitted = head.fit(wide, actual)
+    scaled = (wide - wide.mean(axis=0)) / np.sqrt(wide.var(axis=0).mean())
+    theirs = LogisticRegression(C=fitted.c, max_iter=1000).fit(scaled, actual)
+    assert fitted.scores(wide) == pytest.approx(theirs.predict_proba(scaled), abs=1e-2)
+
+
 def test_noise_is_regularised_more_than_clear_classes() -> None:
     noise, actual = clusters(3, spread=1000)
     clear, _ = clusters(3, spread=0.1)

@@ -6,14 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from openvino import opset8 as opset
 
 from inference_app.errors import UserError
 from inference_app.model.runtime import openvino
 from inference_app.prepare import huggingface
 from inference_app.prepare import network as prepare_network
 from inference_app.prepare.source import fetch
-from inference_app.train.network import save, with_classifier, without_classifier
+from inference_app.train.network import opset, save, with_classifier, without_classifier
 from tests.prepare.architectures import ARCHITECTURES, CLASSES
 from tests.prepare.architectures import save as save_architecture
 
