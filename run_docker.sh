@@ -31,7 +31,7 @@ setting() { # NAME DEFAULT
 }
 
 check_port() {
-  docker compose ps --status running --quiet nginx 2>/dev/null | grep -q . && return # ours
+  docker compose ps --status running --status restarting --quiet nginx 2>/dev/null | grep -q . && return # ours
   if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
     fail "port $port is in use; choose another: HTTP_PORT=8080 ./run_docker.sh"
   fi
