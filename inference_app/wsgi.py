@@ -20,7 +20,9 @@ _loading = threading.Lock()
 @app.before_request
 def load_model() -> None:
     """Load the model unless this process has it."""
+    if _state.classifier is not None:
+        return
     with _loading:
-        if _state.classifier is None:
+        if _state.classifier is None:  # another request may have loaded it meanwhile
             _state.classifier = Classifier.load(_state.settings, metrics.observer())
             metrics.worker_ready(_state.classifier.model, _state.admission.limit)

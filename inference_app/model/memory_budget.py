@@ -26,7 +26,7 @@ MB = 1_000_000
 # Measured, as PSS after requests: what is there once; what a worker has beside its weights, which
 # was 37 MB (the bundled model) to 138 (DenseNet-121). See docs/operating.md.
 SHARED, WORKER_MIN, WORKER_MAX = 100 * MB, 35 * MB, 140 * MB
-BYTES_A_BYTE = 3  # of a body, while it is parsed: its copies; measured, of JSON
+BYTES_A_BYTE = 3  # of a body, while it is parsed: room for its copies
 DECODER = 35 * MB  # a process that decodes expensive images, of which a worker has one or more
 UNKNOWN = 2_000 * MB  # the budget where the memory of the machine is not known
 SAFETY = 0.9  # of what is left is given to requests: allocators need some room

@@ -124,7 +124,7 @@ def _unreachable(error: Exception) -> str:
         return f"cannot store the download in {HF_HUB_CACHE} (HF_HOME): {error.strerror}"
     return (
         f"cannot reach the Hugging Face Hub ({first_line(error)}). Check the network, give a local "
-        "folder as the model, or serve the model that comes along with MODEL_ID=bundled"
+        "folder as the model, or serve the bundled model with MODEL_ID=bundled"
     )
 
 

@@ -1,4 +1,4 @@
-"""How long a request may take, and when nobody waits for it."""
+"""How long a request may take, and when its client has disconnected."""
 
 import math
 import threading

@@ -1,4 +1,4 @@
-"""What a model sees of a picture: upright, on white paper, at the right size."""
+"""What a model sees of a picture: upright, composited onto white, at the right size."""
 
 import io
 import struct
