@@ -20,7 +20,7 @@ from inference_app.config import BUNDLED_MODEL, Settings
 from inference_app.cpus import available_cpus
 from inference_app.model import image, prepared
 from inference_app.model.activation import softmax
-from inference_app.model.engine import Engine
+from inference_app.model.engine.openvino import OpenVinoEngine
 
 MEGAPIXELS = 12
 Scores = Callable[[bytes], NDArray[np.float32]]
@@ -80,7 +80,7 @@ def compare(score: Scores, photos: Iterable[bytes]) -> Comparison:
 def bundled_model() -> Scores:
     """Return a function from a picture's bytes to its scores, float32 (classes,)."""
     model, settings = prepared.read(BUNDLED_MODEL), Settings()
-    engine = Engine(model, available_cpus())
+    engine = OpenVinoEngine(model, available_cpus())
 
     def score(photo: bytes) -> NDArray[np.float32]:
         pixels = image.decode(photo, model.preprocessing, settings)

@@ -16,7 +16,8 @@ from unittest import mock
 
 from benchmarks import machine, processes
 from inference_app.cpus import available_cpus
-from inference_app.model import engine, prepared
+from inference_app.model import prepared
+from inference_app.model.engine import openvino
 
 RUNS = 5
 
@@ -59,10 +60,10 @@ def starts(model: Path, cache: str | None) -> dict[str, Any]:
 
 def start(model: Path, cache: str | None) -> tuple[float, float]:
     """Make an engine; return the seconds that it took, and this process's MB of PSS."""
-    usual, options = engine._options, {"CACHE_DIR": cache} if cache else {}
+    usual, options = openvino._options, {"CACHE_DIR": cache} if cache else {}
     begun = time.perf_counter()
-    with mock.patch.object(engine, "_options", lambda *facts: usual(*facts) | options):
-        held = engine.Engine(prepared.read(model), available_cpus())
+    with mock.patch.object(openvino, "_options", lambda *facts: usual(*facts) | options):
+        held = openvino.OpenVinoEngine(prepared.read(model), available_cpus())
     figures = round(time.perf_counter() - begun, 3), processes.pss_mb([os.getpid()])
     del held
     return figures

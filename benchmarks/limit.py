@@ -20,7 +20,7 @@ from benchmarks.serving import Plan
 from inference_app.config import Settings
 from inference_app.cpus import available_cpus
 from inference_app.model import image, prepared
-from inference_app.model.engine import Engine
+from inference_app.model.engine.openvino import OpenVinoEngine
 
 ROUNDS, SECONDS = 3, 10
 SATURATED, ALONE = 16, 1
@@ -86,7 +86,7 @@ def _median(values: list[float]) -> float:
 
 def bare(model: Path, photos: list[bytes], *, decode: bool) -> dict[str, float]:
     """Measure without a server: a process for each CPU with full batches; then single pictures."""
-    cpus, largest = available_cpus(), max(Engine.batch_sizes)
+    cpus, largest = available_cpus(), max(OpenVinoEngine.batch_sizes)
     saturated = _processes(cpus, (model, photos, 1, largest, decode))
     alone = _processes(1, (model, photos, cpus, 1, decode))
     return {"images_per_s": round(saturated, 2), "alone_ms": round(1000 / alone, 3)}
@@ -109,7 +109,7 @@ def _loop(
     rates: "Queue[float]", folder: Path, photos: list[bytes], threads: int, batch: int, decode: bool
 ) -> None:
     model, settings = prepared.read(folder), Settings()
-    engine = Engine(model, threads)
+    engine = OpenVinoEngine(model, threads)
     decoded = [image.decode(photo, model.preprocessing, settings) for photo in photos]
     done, start = 0, time.perf_counter()
     while (seconds := time.perf_counter() - start) < SECONDS:

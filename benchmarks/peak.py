@@ -17,13 +17,13 @@ from openvino import opset13 as opset
 
 from benchmarks import machine
 from inference_app.cpus import available_cpus
-from inference_app.model import engine, prepared
-from inference_app.model.engine import Engine
+from inference_app.model import prepared
+from inference_app.model.engine.openvino import OpenVinoEngine, _options
 from inference_app.model.prepared import PreparedModel
 
 SIZES = (512, 1024, 2048, 3072)  # rows and columns of the products
 LOOPS, SECONDS = 20, 0.25  # many and short: a shared machine has quiet moments
-BATCHES = (1, max(Engine.batch_sizes))
+BATCHES = (1, max(OpenVinoEngine.batch_sizes))
 Job = Callable[[], object]
 
 
@@ -34,7 +34,7 @@ def measure(folder: Path) -> dict[str, Any]:
     return {
         "machine": machine.facts(),
         "model": model.name,
-        "precision": _options(model, 1)["INFERENCE_PRECISION_HINT"],
+        "precision": _options_of(model, 1)["INFERENCE_PRECISION_HINT"],
         "gflop_a_picture": round(gflop, 3),
         "threads": {str(count): on_threads(model, count, gflop) for count in threads},
     }
@@ -79,7 +79,7 @@ def _loop(job: Job) -> float:
 
 def products(model: PreparedModel, threads: int) -> list[Job]:
     """Return a product of square matrices for each of SIZES, as the engine would compute it."""
-    return [_product(size, _options(model, threads)) for size in SIZES]
+    return [_product(size, _options_of(model, threads)) for size in SIZES]
 
 
 def _product(size: int, options: dict[str, Any]) -> Job:
@@ -99,13 +99,13 @@ def _product(size: int, options: dict[str, Any]) -> Job:
 
 def inferences(model: PreparedModel, threads: int) -> list[Job]:
     """Return the bare engine's inference of a batch of noise for each of BATCHES."""
-    bare, shape = Engine(model, threads), (max(BATCHES), *model.preprocessing.crop, 3)
+    bare, shape = OpenVinoEngine(model, threads), (max(BATCHES), *model.preprocessing.crop, 3)
     pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     return [partial(bare.infer, pixels[:batch]) for batch in BATCHES]
 
 
-def _options(model: PreparedModel, threads: int) -> dict[str, Any]:
-    return engine._options(openvino.Core(), model.precision, threads)
+def _options_of(model: PreparedModel, threads: int) -> dict[str, Any]:
+    return _options(openvino.Core(), model.precision, threads)
 
 
 def flops(network: Path) -> int:

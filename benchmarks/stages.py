@@ -20,13 +20,13 @@ from benchmarks.servers import Server
 from benchmarks.serving import Plan, Running
 from inference_app.config import Settings
 from inference_app.model import image, prepared
-from inference_app.model.engine import Engine
+from inference_app.model.engine.openvino import OpenVinoEngine
 
 CLIENTS = 16
 STUBBED = replace(
     ours.STACK, command=ours.STACK.command.replace("inference_app serve", "benchmarks.stubbed")
 )
-BATCH = max(Engine.batch_sizes)
+BATCH = max(OpenVinoEngine.batch_sizes)
 
 
 def measure(model: Path, seconds: int) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def cpu_seconds(running: Running) -> dict[str, float]:
 def apart_ms(model: Path, photos: list[bytes], seconds: int) -> dict[str, float]:
     """Return the CPU ms of decoding and of inference, in this process."""
     held, settings = prepared.read(model), Settings()
-    engine = Engine(held, ours.DEFAULT.threads)
+    engine = OpenVinoEngine(held, ours.DEFAULT.threads)
     batch = np.zeros((BATCH, *held.preprocessing.crop, 3), np.uint8)
 
     def decode(number: int) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 import inference_app
 from inference_app.config import Settings
 from inference_app.model import prepared
-from inference_app.model.engine import Engine
+from inference_app.model.engine.openvino import OpenVinoEngine
 from inference_app.model.image import EncodedImage
 from inference_app.pool import shared_memory
 
@@ -27,16 +27,16 @@ def stub() -> None:
     """Replace decoding by a black image, and inference by logits of zero."""
     model = prepared.read(Settings.from_environment().model_path)
     image = np.zeros((*model.preprocessing.crop, 3), np.uint8)
-    logits = np.zeros((max(Engine.batch_sizes), len(model.labels)), np.float32)
+    logits = np.zeros((max(OpenVinoEngine.batch_sizes), len(model.labels)), np.float32)
 
     def decode(_: EncodedImage, check: object = None) -> NDArray[np.uint8]:  # noqa: ARG001
         return image
 
-    def infer(_: Engine, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def infer(_: OpenVinoEngine, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         return logits[: len(pixels)]
 
     mock.patch.object(EncodedImage, "decode", decode).start()
-    mock.patch.object(Engine, "infer", infer).start()
+    mock.patch.object(OpenVinoEngine, "infer", infer).start()
 
 
 if __name__ == "__main__":

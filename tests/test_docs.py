@@ -123,7 +123,7 @@ def test_the_figures_are_those_that_were_measured() -> None:
 def test_the_drawing_names_every_stage() -> None:
     (drawing,) = blocks("docs/architecture.md", "mermaid")["The path of a request"]
     assert drawing.startswith("sequenceDiagram\n")
-    for stage in ("admission", "upload", "image", "batcher", "engine", "classifier", "responses"):
+    for stage in ("admission", "upload", "image", "batcher", "openvino", "classifier", "responses"):
         assert f"{stage}.py" in drawing
 
 

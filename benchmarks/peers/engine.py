@@ -68,11 +68,11 @@ class OpenVino:
 
         from inference_app.config import Settings
         from inference_app.model import prepared
-        from inference_app.model.engine import Engine
+        from inference_app.model.engine.openvino import OpenVinoEngine
 
         self._settings = Settings()
         self._model = prepared.read(Path(os.environ["MODEL_PREPARED"]))
-        self._engine = Engine(self._model, THREADS)
+        self._engine = OpenVinoEngine(self._model, THREADS)
         self._lock = threading.Lock()
 
     def decode(self, data: bytes) -> Any:

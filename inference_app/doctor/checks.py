@@ -19,7 +19,7 @@ from inference_app.doctor import machine
 from inference_app.errors import UserError
 from inference_app.memory import available_memory
 from inference_app.model import image, prepared
-from inference_app.model.engine import arithmetic
+from inference_app.model.engine.openvino import arithmetic
 from inference_app.model.memory_budget import BYTES_A_BYTE, MB, MemoryBudget, replica_needs
 from inference_app.model.runtime import openvino
 from inference_app.pool import open_files, shared_memory

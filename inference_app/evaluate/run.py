@@ -15,7 +15,7 @@ from inference_app.errors import RequestError
 from inference_app.evaluate.dataset import DatasetError, LabelledPicture
 from inference_app.evaluate.measures import Classes, Scores
 from inference_app.model.classifier import Classifier
-from inference_app.model.engine import Engine
+from inference_app.model.engine import load_engine
 from inference_app.model.prepared import PreparedModel
 from inference_app.timing import Timing
 
@@ -34,7 +34,7 @@ class Run(NamedTuple):
 def load(model: PreparedModel) -> Classifier:
     """Load a model as one worker that has all CPUs and all the time; raises PreparedModelError."""
     settings = replace(Settings(), workers=1, deadline=MAX_SECONDS)
-    return Classifier(model, Engine(model, settings.inference_threads), settings)
+    return Classifier(model, load_engine(model, settings.inference_threads), settings)
 
 
 def run(classifier: Classifier, pictures: Sequence[LabelledPicture]) -> Run:

@@ -12,7 +12,7 @@ from inference_app.model.activation import ACTIVATIONS, Scores
 from inference_app.model.batcher import Batcher
 from inference_app.model.deadline import Deadline
 from inference_app.model.decoders import Decoders
-from inference_app.model.engine import Engine
+from inference_app.model.engine import Engine, load_engine
 from inference_app.model.memory_budget import MemoryBudget
 from inference_app.model.prepared import Label, PreparedModel
 from inference_app.timing import Timing
@@ -92,7 +92,7 @@ class Classifier:
     ) -> "Classifier":
         """Read, check, compile and warm up the model; raises PreparedModelError."""
         model = prepared.read(settings.model_path)
-        engine = Engine(model, settings.inference_threads)
+        engine = load_engine(model, settings.inference_threads)
         return cls(model, engine, settings, observer, memory)
 
     def classify(

@@ -16,7 +16,7 @@ from inference_app.errors import DamagedPicture, PreparedModelError
 from inference_app.model import image
 from inference_app.model.activation import ACTIVATIONS
 from inference_app.model.classifier import Classifier, Prediction, most_likely
-from inference_app.model.engine import Engine
+from inference_app.model.engine.openvino import OpenVinoEngine
 from inference_app.model.prepared import Label
 from inference_app.timing import Timing
 from tests.conftest import SAMPLES
@@ -36,7 +36,7 @@ def test_the_most_likely_comes_first() -> None:
 def test_scores_are_as_the_model_says(
     classifier: Classifier, settings: Settings, espresso: bytes
 ) -> None:
-    engine = Engine(classifier.model, 1)
+    engine = OpenVinoEngine(classifier.model, 1)
     found = {
         activation: Classifier(
             replace(classifier.model, activation=activation), engine, settings
@@ -133,7 +133,9 @@ def test_no_more_pictures_are_decoded_at_a_time_than_there_are_cpus_for(
 
     monkeypatch.setattr(image.EncodedImage, "decode", counting)
     monkeypatch.setattr("inference_app.model.decoders.available_cpus", lambda: 4)
-    few = Classifier(classifier.model, Engine(classifier.model, 1), replace(settings, workers=2))
+    few = Classifier(
+        classifier.model, OpenVinoEngine(classifier.model, 1), replace(settings, workers=2)
+    )
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: few.classify(espresso, 1, Timing()), range(24)))
     assert most == 2

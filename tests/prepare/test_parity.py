@@ -16,7 +16,7 @@ from PIL import Image
 from inference_app.config import BUNDLED_MODEL, Settings
 from inference_app.errors import PrepareError
 from inference_app.model import image, prepared
-from inference_app.model.engine import Engine
+from inference_app.model.engine.openvino import OpenVinoEngine
 from inference_app.prepare import huggingface, network, parity, prepare_model
 from inference_app.prepare.original import Original
 from inference_app.prepare.source import fetch
@@ -38,7 +38,7 @@ def test_logits_in_fp32(
     pixels = np.stack([picture_of(photo, served) for photo in [*photos[:7], *photos[:1]]])
     pixels[-1] = pixels[0, :, ::-1]  # at the least two pictures, even with one photo
 
-    engine = Engine(served, threads=2)
+    engine = OpenVinoEngine(served, threads=2)
     ours = np.stack([engine.infer(picture[np.newaxis])[0] for picture in pixels])
     theirs = logits_of(load(source), (pixels / 255 - MEAN) / STD)
     assert ours.shape == (len(pixels), 1000)
@@ -106,7 +106,7 @@ def test_bf16_names_the_same_classes(
 
 
 def _by_engine(model: prepared.PreparedModel, pictures: list[bytes]) -> list[int]:
-    engine, settings = Engine(model, threads=2), Settings()
+    engine, settings = OpenVinoEngine(model, threads=2), Settings()
     pixels = (image.decode(picture, model.preprocessing, settings) for picture in pictures)
     return [int(engine.infer(each[np.newaxis]).argmax()) for each in pixels]
 

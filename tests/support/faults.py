@@ -8,16 +8,18 @@ import io
 import os
 import sys
 import time
+from unittest import mock
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from inference_app.model.engine import Engine
+from inference_app.model import classifier
+from inference_app.model.engine import load_engine
+from inference_app.model.prepared import PreparedModel
 from tests.conftest import REPO
 
 RED, GREEN = (255, 0, 0), (0, 255, 0)
-_infer = Engine.infer
 
 
 def picture(colour: tuple[int, int, int]) -> bytes:
@@ -27,13 +29,20 @@ def picture(colour: tuple[int, int, int]) -> bytes:
     return file.getvalue()
 
 
-def infer(self: Engine, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Do as the engine does, but for the two colours."""
-    if any((each == GREEN).all() for each in pixels):
-        os.abort()
-    if any((each == RED).all() for each in pixels):
-        time.sleep(3600)
-    return _infer(self, pixels)
+class FailingEngine:
+    """Does as the model's engine does, but for the two colours."""
+
+    def __init__(self, model: PreparedModel, threads: int) -> None:
+        self._engine = load_engine(model, threads)
+        self.batch_sizes, self.seconds = self._engine.batch_sizes, self._engine.seconds
+
+    def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Fail, or return what the engine does."""
+        if any((each == GREEN).all() for each in pixels):
+            os.abort()
+        if any((each == RED).all() for each in pixels):
+            time.sleep(3600)
+        return self._engine.infer(pixels)
 
 
 def run_gunicorn() -> None:
@@ -46,5 +55,5 @@ def run_gunicorn() -> None:
 
 
 if __name__ == "__main__":
-    Engine.infer = infer  # type: ignore[method-assign]
+    mock.patch.object(classifier, "load_engine", FailingEngine).start()
     run_gunicorn()

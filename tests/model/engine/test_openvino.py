@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from inference_app.config import BUNDLED_MODEL
 from inference_app.errors import PreparedModelError
 from inference_app.model import prepared
-from inference_app.model.engine import Engine, _options
+from inference_app.model.engine.openvino import OpenVinoEngine, _options
 from inference_app.model.prepared import PreparedModel
 
 Pixels = NDArray[np.uint8]
@@ -33,20 +33,20 @@ def model() -> PreparedModel:
 
 
 @pytest.fixture(scope="module")
-def engine(model: PreparedModel) -> Engine:
-    return Engine(model, threads=2)
+def engine(model: PreparedModel) -> OpenVinoEngine:
+    return OpenVinoEngine(model, threads=2)
 
 
 @pytest.fixture(scope="module")
 def pictures(model: PreparedModel) -> Pixels:
     """Make as many pictures of noise, which differ, as one batch takes."""
-    shape = (max(Engine.batch_sizes), *model.preprocessing.crop, 3)
+    shape = (max(OpenVinoEngine.batch_sizes), *model.preprocessing.crop, 3)
     return np.random.default_rng(3).integers(0, 256, shape, np.uint8)
 
 
-@pytest.mark.parametrize("count", Engine.batch_sizes)
+@pytest.mark.parametrize("count", OpenVinoEngine.batch_sizes)
 def test_logits_are_a_number_for_each_class_of_each_picture(
-    engine: Engine, model: PreparedModel, pictures: Pixels, count: int
+    engine: OpenVinoEngine, model: PreparedModel, pictures: Pixels, count: int
 ) -> None:
     logits = engine.infer(pictures[:count])
     assert logits.shape == (count, len(model.labels))
@@ -55,7 +55,7 @@ def test_logits_are_a_number_for_each_class_of_each_picture(
 
 
 def test_each_picture_has_its_own_logits_whatever_its_batch(
-    engine: Engine, pictures: Pixels
+    engine: OpenVinoEngine, pictures: Pixels
 ) -> None:
     alone = np.concatenate([engine.infer(pictures[at : at + 1]) for at in range(len(pictures))])
     together = engine.infer(pictures)
@@ -65,7 +65,9 @@ def test_each_picture_has_its_own_logits_whatever_its_batch(
     assert list(together.argmax(axis=1)) == list(alone.argmax(axis=1))
 
 
-def test_an_answer_stays_when_the_next_is_computed(engine: Engine, pictures: Pixels) -> None:
+def test_an_answer_stays_when_the_next_is_computed(
+    engine: OpenVinoEngine, pictures: Pixels
+) -> None:
     first = engine.infer(pictures[:1])
     before = first.copy()
     engine.infer(pictures[1:2])
@@ -100,4 +102,4 @@ def test_a_network_that_cannot_be_read_is_refused(model_folder: Path, text: str)
     model = prepared.read(model_folder)
     (model_folder / "model.xml").write_text(text)
     with pytest.raises(PreparedModelError, match="cannot be compiled"):
-        Engine(model, threads=1)
+        OpenVinoEngine(model, threads=1)

@@ -11,7 +11,7 @@ from inference_app.model.prepared import PreparedModel
 from inference_app.model.runtime import openvino
 
 
-class Engine:
+class OpenVinoEngine:
     """A compiled network. Make it after the fork: OpenVINO's threads do not survive one."""
 
     batch_sizes: tuple[int, ...] = (1, 2, 4)  # no others: each costs memory
