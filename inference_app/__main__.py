@@ -83,7 +83,7 @@ def classify(files: tuple[str, ...], top_k: int | None, as_json: bool) -> None:
     failed = False
     for file in predict.find(files, predict.suffixes(settings.picture_formats)):
         try:
-            ranking = classifier.classify(predict.read(file), top_k or 1, Timing())
+            ranking = classifier.infer(predict.read(file), Timing()).top(top_k or 1)
             click.echo(formatter(file, ranking, top_k))
         except (OSError, RequestError) as error:
             failed = True

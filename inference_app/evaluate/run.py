@@ -49,7 +49,7 @@ def run(classifier: Classifier, pictures: Sequence[LabelledPicture]) -> Run:
 
 def _score(classifier: Classifier, file: Path) -> Scores | None:
     try:
-        return classifier.scores(file.read_bytes(), Timing())
+        return classifier.infer(file.read_bytes(), Timing()).scores
     except (OSError, RequestError):
         return None
 

@@ -81,8 +81,11 @@ class Work:
         self._since = time.monotonic()
 
     def end(self, measure: bool, elsewhere: float = 0.0) -> None:
-        """Take it off; `elsewhere` are seconds that it spent in another backlog."""
+        """Take it off; `elsewhere` are seconds that it spent in another backlog.
+
+        Parts of it may have been there at the same time: then they are more than it took.
+        """
         self._backlog.remove(self._seconds)
         if measure:
             took = time.monotonic() - self._since - elsewhere
-            self._backlog.learn(self._with_ahead, took)
+            self._backlog.learn(self._with_ahead, max(0.0, took))

@@ -1,12 +1,15 @@
 """A model that answers: the journey from a picture's bytes to its labels."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inference_app.config import Settings
+from inference_app.errors import PICTURE_ERRORS, RequestError
 from inference_app.model import image, prepared
 from inference_app.model.activation import ACTIVATIONS, Scores
 from inference_app.model.batcher import Batcher
@@ -44,6 +47,27 @@ class Prediction:
         return {"class_id": self.class_id, "label": self.label, "score": round(self.score, 6)}
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a model makes of a picture; `logits` are float32 (classes,)."""
+
+    model: PreparedModel
+    logits: Scores
+
+    @property
+    def scores(self) -> Scores:
+        """The score of each class, float32 (classes,)."""
+        return ACTIVATIONS[self.model.activation](self.logits)
+
+    def top(self, k: int) -> list[Prediction]:
+        """Return the `k` classes with the highest scores, the highest first."""
+        return most_likely(self.scores, self.model.labels, k)
+
+
+# Encoded, in a picture file's format; or decoded and cropped as the model takes it, (H, W, 3).
+Picture = bytes | NDArray[np.uint8]
+
+
 def _ignore(_number: int) -> None: ...
 
 
@@ -78,7 +102,8 @@ class Classifier:
     ) -> None:
         self.model, self._observer = model, observer
         self._batcher = Batcher(engine, observer.batch_pictures, observer.waiting_to_infer)
-        self._settings = settings
+        # Pictures of one request at a time: a batch, and one that is decoded meanwhile.
+        self._at_once = max(engine.batch_sizes) + 1
         # The workers share the CPUs, and a cheap image takes some time to decode.
         picture_seconds = settings.workers * engine.seconds + image.CHEAP / 10
         memory = memory or MemoryBudget.of_replica(settings)
@@ -95,23 +120,31 @@ class Classifier:
         engine = load_engine(model, settings.inference_threads)
         return cls(model, engine, settings, observer, memory)
 
-    def classify(
-        self, data: bytes, top_k: int, timing: Timing, deadline: Deadline | None = None
-    ) -> list[Prediction]:
-        """Return the `top_k` most likely classes of a picture, the most likely first.
+    def infer(self, picture: Picture, timing: Timing, deadline: Deadline | None = None) -> Answer:
+        """Return what the model makes of a picture.
 
-        Raises the errors of `scores`.
-        """
-        return most_likely(self.scores(data, timing, deadline), self.model.labels, top_k)
-
-    def scores(self, data: bytes, timing: Timing, deadline: Deadline | None = None) -> Scores:
-        """Return a picture's score for each class, float32 (classes,).
-
-        Raises what `Decoders.decode` does.
+        Raises what `Decoders.decode` and `Batcher.infer` do.
         """
         deadline = deadline or Deadline()
-        pixels = self._decoders.decode(data, timing, deadline)
-        return ACTIVATIONS[self.model.activation](self._batcher.infer(pixels, timing, deadline))
+        if isinstance(picture, bytes):
+            picture = self._decoders.decode(picture, timing, deadline)
+        return Answer(self.model, self._batcher.infer(picture, timing, deadline))
+
+    def infer_all(
+        self, pictures: Sequence[Picture], timing: Timing, deadline: Deadline
+    ) -> list[Answer | RequestError]:
+        """Return the answer of each picture, or the error that is its own; raises all others."""
+
+        def one(picture: Picture) -> Answer | RequestError:
+            try:
+                return self.infer(picture, timing, deadline)
+            except PICTURE_ERRORS as error:
+                return type(error)(str(error))  # without its traceback, which holds the picture
+
+        if len(pictures) == 1:
+            return [one(pictures[0])]
+        with ThreadPoolExecutor(min(len(pictures), self._at_once), "pictures") as pool:
+            return list(pool.map(one, pictures))
 
     def inferring_for(self) -> float:
         """Return for how many seconds the batch that runs now has been running, or 0."""

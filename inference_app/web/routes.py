@@ -1,20 +1,14 @@
 """The routes: POST /predict and the legacy-compatible ones, which other systems' clients know.
 
-A picture's journey is `classify_upload`; the routes differ only in how they format the response.
+They differ in how they format the response; the way there is `journey.classify`.
 """
 
 from collections.abc import Mapping
-from functools import partial
 
 from flask import Blueprint, Response, jsonify, request
 
-from inference_app.errors import PICTURE_ERRORS
-from inference_app.model.classifier import Classifier
-from inference_app.model.deadline import Deadline
-from inference_app.telemetry import metrics
-from inference_app.telemetry.context import current
-from inference_app.web import pages
-from inference_app.web.admission import has_disconnected
+from inference_app.model.classifier import Answer
+from inference_app.web import journey, pages
 from inference_app.web.parameters import read_parameters
 from inference_app.web.responses import (
     CLASS_ONLY,
@@ -23,10 +17,8 @@ from inference_app.web.responses import (
     PLAIN_LABEL,
     TEXT,
     Formatter,
-    Result,
     respond,
 )
-from inference_app.web.state import current_state
 from inference_app.web.upload import read_upload
 
 bp = Blueprint("routes", __name__)
@@ -74,30 +66,9 @@ def predict_class() -> Response:
 
 
 def classify_upload(formatters: Mapping[str, Formatter]) -> Response:
-    """Take a request's pictures through the whole journey: admit, read, classify, respond.
-
-    `formatters` are those of the fields that pictures come in.
-    """
-    state, context = current_state(), current()
-    state.api_keys.check(request)
+    """Classify a request's pictures; `formatters` are those of the fields that they come in."""
     parameters = read_parameters(request.args)
-    classifier = state.ready_classifier()
-    disconnected = partial(has_disconnected, request.environ.get("gunicorn.socket"))
-    admit = state.admission.enter(classifier.capacity, request.content_length, disconnected)
-    with admit as admitted, metrics.IN_FLIGHT.track_inprogress():
-        with context.timing.stage("read"):
-            upload = read_upload(request, state.settings.max_pictures)
-        context.pictures = len(upload.pictures)
-        admitted.has_pictures(len(upload.pictures))
-        results = [
-            _classify(classifier, data, parameters.top_k or 1, admitted) for data in upload.pictures
-        ]
+    upload, answers = journey.classify(read_upload)
+    top_k = parameters.top_k or 1
+    results = [each.top(top_k) if isinstance(each, Answer) else each for each in answers]
     return respond(results, formatters[upload.field], parameters)
-
-
-def _classify(classifier: Classifier, data: bytes, top_k: int, deadline: Deadline) -> Result:
-    """Return a picture's predictions, or the error that is its own; others end the request."""
-    try:
-        return classifier.classify(data, top_k, current().timing, deadline)
-    except PICTURE_ERRORS as error:
-        return type(error)(str(error))  # without its traceback, which holds the picture

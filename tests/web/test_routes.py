@@ -7,16 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 
 from inference_app.app import create_app
 from inference_app.config import Settings
-from inference_app.errors import DamagedPicture
 from inference_app.model.classifier import Classifier
-from inference_app.model.deadline import Deadline
-from inference_app.telemetry.context import RequestContext
-from inference_app.web.routes import _classify
 from tests.conftest import SAMPLES
 from tests.model.test_image import png_header
 
@@ -227,16 +222,6 @@ def test_an_error_that_is_not_a_picture_s_ends_the_request(
 ) -> None:
     client = create_app(replace(settings, deadline=0), classifier).test_client()
     assert client.post("/predict", **form("image", b"text", espresso)).status_code == 504
-
-
-def test_the_result_of_a_bad_picture_does_not_keep_it_in_memory(
-    app: Flask, classifier: Classifier
-) -> None:
-    with app.test_request_context():
-        RequestContext("abc").enter()
-        result = _classify(classifier, png_header(100, 100), 1, Deadline())
-    assert isinstance(result, DamagedPicture)
-    assert (result.__traceback__, result.__cause__, result.__context__) == (None, None, None)
 
 
 def test_the_settings_bound_the_number_of_pictures(

@@ -1,0 +1,44 @@
+"""The way of every request for predictions, whatever its protocol."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Protocol, TypeVar
+
+from flask import Request, request
+
+from inference_app.errors import RequestError
+from inference_app.model.classifier import Answer, Picture
+from inference_app.telemetry import metrics
+from inference_app.telemetry.context import current
+from inference_app.web.admission import has_disconnected
+from inference_app.web.state import current_state
+
+
+class HasPictures(Protocol):
+    """What a protocol reads out of a request; it may hold more, for the response."""
+
+    @property
+    def pictures(self) -> Sequence[Picture]:
+        """At least one."""
+
+
+Upload = TypeVar("Upload", bound=HasPictures)
+
+
+def classify(read: Callable[[Request, int], Upload]) -> tuple[Upload, list[Answer | RequestError]]:
+    """Take a request's pictures through the whole journey: admit, read, decode, infer.
+
+    `read` takes the request and the most pictures that one may hold. Returns what it read, and each
+    picture's answer or the error that is its own; raises every other RequestError.
+    """
+    state, context = current_state(), current()
+    state.api_keys.check(request)
+    classifier = state.ready_classifier()
+    disconnected = partial(has_disconnected, request.environ.get("gunicorn.socket"))
+    admit = state.admission.enter(classifier.capacity, request.content_length, disconnected)
+    with admit as admitted, metrics.IN_FLIGHT.track_inprogress():
+        with context.timing.stage("read"):
+            upload = read(request, state.settings.max_pictures)
+        context.pictures = len(upload.pictures)
+        admitted.has_pictures(len(upload.pictures))
+        return upload, classifier.infer_all(upload.pictures, context.timing, admitted)
