@@ -5,7 +5,7 @@ from flask import Flask
 from inference_app.config import Settings
 from inference_app.model.classifier import Classifier
 from inference_app.telemetry import metrics, request_log
-from inference_app.web import error_handlers, health, openapi, pages, routes
+from inference_app.web import error_handlers, health, openapi, pages, protocols, routes
 from inference_app.web.admission import Admission
 from inference_app.web.api_keys import ApiKeys
 from inference_app.web.state import State
@@ -28,9 +28,10 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
         classifier=classifier,
     ).attach(app)
     _register_hooks(app)
-    error_handlers.register(app)
-    for module in (routes, health, openapi, metrics, pages):
-        app.register_blueprint(module.bp)
+    error_handlers.register(app, error_handlers.own_shape)
+    ours = [module.bp for module in (routes, health, openapi, metrics, pages)]
+    for bp in (*ours, *protocols.blueprints(settings.protocols)):
+        app.register_blueprint(bp)
     return app
 
 

@@ -15,6 +15,8 @@ from inference_app.errors import SettingError
 
 BUNDLED_MODEL = Path(__file__).parent / "bundled"
 KNOWN_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+# Other servers' protocols, each a module of web/protocols/.
+KNOWN_PROTOCOLS = ("torchserve",)
 
 
 def int_range(min_: int, max_: int) -> Callable[[str], int]:
@@ -49,6 +51,16 @@ def formats(text: str) -> tuple[str, ...]:
     names = tuple(name.strip().upper() for name in text.split(",") if name.strip())
     if not names or not set(names) <= set(KNOWN_FORMATS):
         raise ValueError("a list out of " + ",".join(KNOWN_FORMATS))
+    return names
+
+
+def protocols(text: str) -> tuple[str, ...]:
+    """Parse a comma-separated list of protocols, or none; it raises ValueError for unknown ones."""
+    names = tuple(name.strip().lower() for name in text.split(",") if name.strip())
+    if names == ("none",):
+        return ()
+    if not names or not set(names) <= set(KNOWN_PROTOCOLS):
+        raise ValueError("none, or a list out of " + ",".join(KNOWN_PROTOCOLS))
     return names
 
 
@@ -123,6 +135,13 @@ class Settings:
         KNOWN_FORMATS,
         formats,
         "Formats accepted. Default: all of " + ",".join(KNOWN_FORMATS) + ".",
+    )
+    protocols: tuple[str, ...] = _setting(
+        KNOWN_PROTOCOLS,
+        protocols,
+        "Other servers' protocols that are spoken, or none. Default: all of "
+        + ",".join(KNOWN_PROTOCOLS)
+        + ".",
     )
     api_keys_file: Path | None = _setting(
         None, file, "File of API keys, one on each line; without it, no key is needed."

@@ -1,36 +1,55 @@
-"""Every exception becomes a response in the one error shape."""
+"""Every exception becomes a response, in the shape that the client's protocol has for errors."""
 
-from flask import Flask, Response, jsonify, request
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from flask import Blueprint, Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from inference_app.errors import Overloaded, RequestError, TooLarge, error_body
 from inference_app.telemetry.context import current
 
 
-def error_response(status: int, type_: str, message: str) -> Response:
-    """Return an error in the one shape, and note its type for the log."""
-    context = current()
-    context.error_type, context.error_message = type_, message
-    response = jsonify(error_body(type_, message, context.id))
-    response.status_code = status
+class Problem(NamedTuple):
+    """What went wrong, for the client: an HTTP status, our name for it, and what to do."""
+
+    status: int
+    type: str
+    message: str
+    headers: Mapping[str, str] = MappingProxyType({})
+
+
+Shape = Callable[[Problem], Any]  # what an error looks like in JSON
+
+
+def register(scaffold: Flask | Blueprint, shape: Shape) -> None:
+    """Turn every exception in an app, or in a blueprint's routes, into a response of a shape."""
+    for kind, problem_of in _PROBLEMS.items():
+        scaffold.register_error_handler(kind, partial(_respond, problem_of, shape))
+
+
+def own_shape(problem: Problem) -> dict[str, Any]:
+    """Return the shape of our own errors: ``{"success": false, "error": {...}}``."""
+    return error_body(problem.type, problem.message, current().id)
+
+
+def _respond(problem_of: Callable[[Any], Problem], shape: Shape, error: Exception) -> Response:
+    """Return an error's response, and note it for the log."""
+    problem, context = problem_of(error), current()
+    context.error_type, context.error_message = problem.type, problem.message
+    response = jsonify(shape(problem))
+    response.status_code = problem.status
+    response.headers.update(problem.headers)
     return response
 
 
-def register(app: Flask) -> None:
-    """Turn every exception into a response in the one error shape."""
-    app.register_error_handler(RequestError, _request_error)
-    app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(MemoryError, _out_of_memory)
-    app.register_error_handler(Exception, _internal_error)
+def _request_error(error: RequestError) -> Problem:
+    return Problem(error.status, error.type, str(error), error.headers)
 
 
-def _request_error(error: RequestError) -> Response:
-    response = error_response(error.status, error.type, str(error))
-    response.headers.update(error.headers)
-    return response
-
-
-def _http_error(error: HTTPException) -> Response:
+def _http_error(error: HTTPException) -> Problem:
     """Return what Flask and Werkzeug refuse by themselves: unknown paths, methods, large bodies."""
     messages = {
         404: f"There is nothing at {request.path}. POST a picture to /predict.",
@@ -39,20 +58,27 @@ def _http_error(error: HTTPException) -> Response:
     }
     status = error.code or 500
     type_ = TooLarge.type if status == 413 else error.name.lower().replace(" ", "_")
-    response = error_response(status, type_, messages.get(status, error.description or error.name))
-    if status == 405 and error.get_response().headers.get("Allow"):
-        response.headers["Allow"] = error.get_response().headers["Allow"]
-    return response
+    allow = error.get_response().headers.get("Allow") if status == 405 else None
+    message = messages.get(status, error.description or error.name)
+    return Problem(status, type_, message, {"Allow": allow} if allow else {})
 
 
-def _out_of_memory(error: MemoryError) -> Response:
+def _out_of_memory(error: MemoryError) -> Problem:
     """Ask the client to try again: the request may be fine, and the memory is our concern."""
     current().exception = error
     return _request_error(Overloaded(1))
 
 
-def _internal_error(error: Exception) -> Response:
+def _internal_error(error: Exception) -> Problem:
     """Keep the details of our own faults in the log: they may hold paths and data."""
     current().exception = error
     message = "The server failed to answer; its log has the details under this request_id."
-    return error_response(500, "internal_error", message)
+    return Problem(500, "internal_error", message)
+
+
+_PROBLEMS: dict[type[Exception], Callable[[Any], Problem]] = {
+    RequestError: _request_error,
+    HTTPException: _http_error,
+    MemoryError: _out_of_memory,
+    Exception: _internal_error,
+}

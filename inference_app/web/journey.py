@@ -8,6 +8,7 @@ from flask import Request, request
 
 from inference_app.errors import RequestError
 from inference_app.model.classifier import Answer, Picture
+from inference_app.model.prepared import PreparedModel
 from inference_app.telemetry import metrics
 from inference_app.telemetry.context import current
 from inference_app.web.admission import has_disconnected
@@ -42,3 +43,8 @@ def classify(read: Callable[[Request, int], Upload]) -> tuple[Upload, list[Answe
         context.pictures = len(upload.pictures)
         admitted.has_pictures(len(upload.pictures))
         return upload, classifier.infer_all(upload.pictures, context.timing, admitted)
+
+
+def ready_model() -> PreparedModel:
+    """Return the model that is served; raises NotReady before it is loaded."""
+    return current_state().ready_classifier().model

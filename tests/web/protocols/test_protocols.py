@@ -1,0 +1,31 @@
+"""Which protocols are spoken, and what all of them have in common."""
+
+from dataclasses import replace
+
+import pytest
+
+from inference_app.app import create_app
+from inference_app.config import KNOWN_PROTOCOLS, Settings
+from inference_app.model.classifier import Classifier
+
+# A path that each protocol alone has.
+PATHS = {"torchserve": "/predictions/any"}
+
+
+def test_every_protocol_is_listed() -> None:
+    assert set(PATHS) == set(KNOWN_PROTOCOLS)
+
+
+@pytest.mark.parametrize("name", KNOWN_PROTOCOLS)
+def test_a_protocol_is_spoken_only_if_it_is_wanted(
+    settings: Settings, classifier: Classifier, espresso: bytes, name: str
+) -> None:
+    for protocols in ((name,), ()):
+        client = create_app(replace(settings, protocols=protocols), classifier).test_client()
+        status = client.post(PATHS[name], data=espresso).status_code
+        assert status == (200 if protocols else 404)
+
+
+def test_a_protocol_that_is_not_wanted_is_not_imported(settings: Settings) -> None:
+    without = replace(settings, protocols=())
+    assert not [each for each in create_app(without).blueprints if each in KNOWN_PROTOCOLS]
