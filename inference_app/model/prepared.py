@@ -38,11 +38,12 @@ class PreparedModel:
     """A prepared model that was read and found whole; `labels` is by class index.
 
     `precision` is ``auto``, ``fp32`` or ``bf16``; `activation`, a key of ACTIVATIONS, turns logits
-    into scores.
+    into scores. `digest` tells it from all others: the first 12 digits of the manifest's SHA-256.
     """
 
     folder: Path
     name: str
+    digest: str
     precision: str
     activation: str
     manifest: dict[str, Any]
@@ -76,6 +77,7 @@ def read(folder: Path) -> PreparedModel:
         return PreparedModel(
             folder=folder,
             name=manifest["name"],
+            digest=sha256(folder / "manifest.json")[:12],
             precision=manifest["precision"],
             activation=manifest["activation"],
             manifest=manifest,

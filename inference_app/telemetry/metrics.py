@@ -63,8 +63,8 @@ _WORKERS = Gauge("inference_app_workers", "Workers that are ready.", multiproces
 _RESTARTS = Counter("inference_app_worker_restarts", "Workers that ended and were replaced.")
 _MODEL = Gauge(
     "inference_app_model_info",
-    "The model that is served, its revision and precision, and the server's version.",
-    ("name", "revision", "precision", "version"),
+    "The model that is served, its hash, revision and precision, and the server's version.",
+    ("name", "hash", "revision", "precision", "version"),
     multiprocess_mode="livemax",
 )
 
@@ -107,7 +107,8 @@ def count_as_worker(number: int) -> None:
 def worker_ready(model: PreparedModel, in_flight_limit: int) -> None:
     """Count this worker as one that serves `model`, to so many requests at a time."""
     revision = model.manifest.get("source", {}).get("revision") or ""
-    _MODEL.labels(model.name, revision, model.precision, __version__).set(1)
+    labels = model.name, model.digest, revision, model.precision, __version__
+    _MODEL.labels(*labels).set(1)
     _IN_FLIGHT_LIMIT.set(in_flight_limit)
     _WORKERS.set(1)
 

@@ -59,6 +59,7 @@ def _fields(response: Response) -> dict[str, Any]:
         "path": request.path,
         "status": response.status_code,
         "bytes": request.content_length,
+        "model": response.headers.get("X-Model-Hash"),
         "pictures": context.pictures,
         "error": context.error_type,
         "reason": context.error_message and context.error_message[:MAX_REASON],

@@ -16,12 +16,14 @@ def livez() -> Response:
 @bp.get("/readyz")
 def readyz() -> Response:
     """Return 200 once the model has done its warm-up, 503 before."""
-    return jsonify(status="ready", model=current_state().ready_classifier().model.name)
+    model = current_state().ready_classifier().model
+    return jsonify(status="ready", model=model.name, model_hash=model.digest)
 
 
 def name_model(response: Response) -> Response:
-    """Name the model on every response."""
+    """Name the model, and its hash, on every response."""
     classifier = current_state().classifier
     if classifier is not None:
         response.headers["X-Model"] = classifier.model.name
+        response.headers["X-Model-Hash"] = classifier.model.digest
     return response

@@ -1,6 +1,7 @@
 """Prepared models on disk: read, damaged, written."""
 
 import errno
+import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -37,6 +38,8 @@ def test_the_bundled_model_is_whole() -> None:
     assert (model.folder, model.name) == (BUNDLED_MODEL, model.manifest["name"])
     assert model.precision in ("auto", "fp32", "bf16")
     assert sorted(model.manifest["files"]) == FILES
+    manifest = (BUNDLED_MODEL / "manifest.json").read_bytes()
+    assert model.digest == hashlib.sha256(manifest).hexdigest()[:12]
     assert ("n07920052", "espresso") in model.labels
     assert isinstance(model.preprocessing, Preprocessing)
 

@@ -135,4 +135,4 @@ def test_a_model_of_ones_own_is_prepared_once(
         prepared = "Prepared models/my-resnet" in stack.output.read_text()
         assert prepared == (times == "first"), stack.output.read_text()
         ready = requests.get(f"{stack.url}/readyz", timeout=30)
-        assert ready.json() == {"status": "ready", "model": "my-resnet"}
+        assert ready.json()["model"] == "my-resnet"

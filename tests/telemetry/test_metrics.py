@@ -144,6 +144,7 @@ def test_it_says_what_is_served_and_by_how_many(server: Server, classifier: Clas
     assert info.value == 1
     assert info.labels == {
         "name": model.name,
+        "hash": model.digest,
         "revision": model.manifest["source"]["revision"],
         "precision": model.precision,
         "version": __version__,

@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from inference_app.model.classifier import Classifier
 from tests.conftest import ESPRESSO
 
 PICTURE = ESPRESSO.read_bytes()
@@ -51,7 +52,10 @@ def test_no_response_may_be_sniffed(client: FlaskClient, path: str) -> None:
 
 
 def test_a_prediction_is_logged(
-    client: FlaskClient, espresso: bytes, caplog: pytest.LogCaptureFixture
+    client: FlaskClient,
+    classifier: Classifier,
+    espresso: bytes,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
     client.post("/predict?top_k=2", data=espresso, headers={"X-Request-ID": "abc"})
@@ -63,6 +67,7 @@ def test_a_prediction_is_logged(
         "path": "/predict",
         "status": 200,
         "bytes": len(espresso),
+        "model": classifier.model.digest,
         "pictures": 1,
     }
 

@@ -11,11 +11,14 @@ from typing import Any
 import pytest
 import requests
 
+from inference_app.config import BUNDLED_MODEL
+from inference_app.model import prepared
 from tests.conftest import ESPRESSO, REPO, SAMPLES, encode, gradient
 from tests.model.test_image import png_header
 from tests.support.contracts import CONTRACTS, Contract
 from tests.support.server import Server, environment, serving
 
+MODEL = prepared.read(BUNDLED_MODEL)
 REASONS = {
     "no picture": (b"", 400, "bad_request"),
     "text": (b"text", 415, "unsupported_picture"),
@@ -139,7 +142,7 @@ def test_a_body_of_unknown_length_may_not_be_too_long(server: Server) -> None:
     ("path", "body"),
     [
         ("/livez", {"status": "alive"}),
-        ("/readyz", {"status": "ready", "model": "resnet-tiny-imagenet"}),
+        ("/readyz", {"status": "ready", "model": MODEL.name, "model_hash": MODEL.digest}),
     ],
 )
 def test_the_probes_answer(server: Server, path: str, body: dict[str, str]) -> None:

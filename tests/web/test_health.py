@@ -37,17 +37,19 @@ def test_nothing_is_classified_before_the_model_is_loaded(
 def test_an_app_is_ready_once_its_model_is_set(loading: Flask, classifier: Classifier) -> None:
     state_of(loading).classifier = classifier
     response = loading.test_client().get("/readyz")
-    assert (response.status_code, response.json) == (
-        200,
-        {"status": "ready", "model": classifier.model.name},
-    )
+    model = classifier.model
+    ready = {"status": "ready", "model": model.name, "model_hash": model.digest}
+    assert (response.status_code, response.json) == (200, ready)
 
 
 @pytest.mark.parametrize("path", ["/", "/livez", "/readyz", "/nothing", "/predict"])
 def test_every_response_names_the_model(app: Flask, classifier: Classifier, path: str) -> None:
-    assert app.test_client().get(path).headers["X-Model"] == classifier.model.name
+    headers = app.test_client().get(path).headers
+    assert headers["X-Model"] == classifier.model.name
+    assert headers["X-Model-Hash"] == classifier.model.digest
 
 
 @pytest.mark.parametrize("path", ["/", "/livez", "/readyz", "/nothing"])
 def test_no_model_is_named_before_it_is_loaded(loading: Flask, path: str) -> None:
-    assert "X-Model" not in loading.test_client().get(path).headers
+    headers = loading.test_client().get(path).headers
+    assert not {"X-Model", "X-Model-Hash"} & set(headers.keys())
