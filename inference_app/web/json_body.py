@@ -8,6 +8,8 @@ its form; tests/web/test_json_body.py holds the limits.
 
 import codecs
 import re
+from functools import cache
+from typing import TypeVar
 
 import msgspec
 
@@ -33,8 +35,9 @@ class _Body(msgspec.Struct):
     image: msgspec.Raw
 
 
-_body = msgspec.json.Decoder(_Body)
+Body = TypeVar("Body", bound=msgspec.Struct)
 _images = msgspec.json.Decoder(bytes | list[bytes])
+_decoder = cache(msgspec.json.Decoder)
 
 
 def is_json(body: bytes) -> bool:
@@ -46,16 +49,46 @@ def is_json(body: bytes) -> bool:
 
 def read_json(body: bytes, max_pictures: int) -> list[bytes]:
     """Return the pictures in a JSON body; raises BadRequest, or TooLarge beyond `max_pictures`."""
+    try:
+        return read_pictures(bytes(parse(body, _Body).image), "image", max_pictures)
+    except msgspec.ValidationError:
+        raise BadRequest("The JSON holds no picture under 'image'.") from None
+
+
+def parse(body: bytes, type_: type[Body]) -> Body:
+    """Return a body as a struct, in which a picture is a `msgspec.Raw`.
+
+    Raises BadRequest, TooLarge for too many values, and msgspec's ValidationError if the body is
+    JSON but not that struct.
+    """
     if sum(map(body.count, _MARKS)) > MAX_MARKS:
         raise TooLarge("The JSON holds too many values. Send nothing but pictures in it.")
-    text = _plain_text(_image_text(body))
+    try:
+        text = body.removeprefix(codecs.BOM_UTF8).translate(_LINE_ENDS_TO_SPACES)
+        parsed: Body = _decoder(type_).decode(text)
+        return parsed
+    except msgspec.ValidationError:
+        raise
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadRequest(f"The JSON cannot be read: {error}.") from None
+
+
+def read_pictures(text: bytes, key: str, max_pictures: int) -> list[bytes]:
+    """Return the pictures in the JSON text of the value of `key`: base64, or a list of such.
+
+    The text is copied out of the struct that `parse` returned, which holds the whole body: keep no
+    reference to that.
+
+    Raises BadRequest, or TooLarge beyond `max_pictures`.
+    """
+    text = _plain_text(text, key)
     check_count(text.count(b'"') // 2, max_pictures)  # before a list is made of them
     try:
         images = _images.decode(text)
     except msgspec.MsgspecError as error:
-        problem = str(error).replace("$", "image")
+        problem = str(error).replace("$", key)
         raise BadRequest(
-            f"The JSON's 'image' must be base64 in a string, or a list of such: {problem}."
+            f"The JSON's '{key}' must be base64 in a string, or a list of such: {problem}."
         ) from None
     return images if isinstance(images, list) else [images]
 
@@ -68,23 +101,12 @@ def check_count(pictures: int, max_pictures: int) -> None:
         )
 
 
-def _image_text(body: bytes) -> bytes:
-    """Return the JSON text of the value of 'image'."""
-    try:
-        text = body.removeprefix(codecs.BOM_UTF8).translate(_LINE_ENDS_TO_SPACES)
-        return bytes(_body.decode(text).image)
-    except msgspec.ValidationError:
-        raise BadRequest("The JSON holds no picture under 'image'.") from None
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise BadRequest(f"The JSON cannot be read: {error}.") from None
-
-
-def _plain_text(text: bytes) -> bytes:
+def _plain_text(text: bytes, key: str) -> bytes:
     """Remove what may stand around base64 and in it; raises BadRequest for any other escape."""
     for head in set(_DATA_URL_START.findall(text)):
         text = text.replace(head, b'"')
     for escaped, plain in _PLAIN.items():
         text = text.replace(escaped, plain)
     if b"\\" in text:  # msgspec would need memory for another copy
-        raise BadRequest("The JSON's 'image' must be base64 in a string: it holds a backslash.")
+        raise BadRequest(f"The JSON's '{key}' must be base64 in a string: it holds a backslash.")
     return text
