@@ -16,11 +16,15 @@ from tests.conftest import REPO
 from tests.support.readme import blocks, commands, table_rows
 
 # The repository's own files, by their paths.
-FILES = ["/" + str(path.relative_to(REPO)) for path in REPO.rglob("*") if ".venv" not in path.parts]
+FILES = [
+    "/" + str(path.relative_to(REPO))
+    for path in REPO.rglob("*")
+    if not path.relative_to(REPO).parts[0].startswith(".venv")
+]
 
 DOCUMENTS = ["README.md", *(f"docs/{path.name}" for path in sorted((REPO / "docs").glob("*.md")))]
 
-NAMING_NO_FILES = ("docs/index.md", "docs/licences.md")
+NAMING_NO_FILES = ("docs/index.md", "docs/licences.md", "docs/migrating.md", "docs/protocols.md")
 
 # Where tests run the commands under each heading.
 RUN_IN = {
@@ -38,6 +42,7 @@ RUN_IN = {
         "Load test": "stack/test_docs.py",
         "More load than one core can make": "stack/test_docs.py",
     },
+    "docs/migrating.md": {},
     "docs/models.md": {
         "Preparing a model": "stack/test_readme.py",
         "Measuring a model": "evaluate/test_command.py",
@@ -54,6 +59,7 @@ RUN_IN = {
         "Upgrades and roll-back": "stack/test_docs.py",
         "Docker Swarm": "stack/test_swarm.py",
     },
+    "docs/protocols.md": {},
     "docs/releasing.md": {"The images": "stack/test_images.py"},
     "docs/settings.md": {},
 }

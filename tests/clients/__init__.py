@@ -1,0 +1,1 @@
+"""The clients of other servers' protocols, as their makers publish them, against a real server."""

@@ -1,0 +1,83 @@
+"""What a stranger sends to a protocol's routes is refused in its shape of errors, or answered."""
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.hostile import messages, pictures
+from tests.hostile.case import SURVIVES
+from tests.hostile.json_bodies import JSON_BODIES
+
+MAKERS = (pictures.truncated, pictures.flipped, pictures.bombs, pictures.kinds)
+
+
+@dataclass(frozen=True)
+class Route:
+    """A route that takes pictures.
+
+    `wrap` makes a body of a picture, as the protocol's client does; `is_error` knows its shape of
+    errors. A body that is JSON names its picture by `key`.
+    """
+
+    path: str
+    wrap: Callable[[bytes], bytes]
+    is_error: Callable[[Any], bool]
+    content_type: str = "application/octet-stream"
+    key: str | None = None
+
+
+def is_torchserve_error(body: Any) -> bool:
+    """Tell by the keys of TorchServe's errors."""
+    return set(body) == {"code", "type", "message"}
+
+
+ROUTES = {
+    "torchserve": Route("/predictions/any", bytes, is_torchserve_error),
+}
+
+
+@cache
+def hostile_pictures() -> dict[str, bytes]:
+    """Return a few of each kind in the corpus: all of it is for /predict."""
+    cases = [list(make()) for make in MAKERS]
+    return {case.name: case.body for each in cases for case in each[:: max(1, len(each) // 8)]}
+
+
+def harm(client: FlaskClient, route: Route, body: bytes) -> str:
+    """Send a body; return what is wrong with the response, or nothing."""
+    response = client.post(route.path, data=body, content_type=route.content_type)
+    if response.status_code not in SURVIVES:
+        return f"{response.status_code} {response.text[:100]}"
+    if response.status_code != 200 and not route.is_error(response.json):
+        return f"another shape: {response.text[:100]}"
+    return ""
+
+
+@pytest.mark.parametrize("name", ROUTES)
+def test_no_picture_harms_a_route(client: FlaskClient, name: str) -> None:
+    route = ROUTES[name]
+    bodies = {case: route.wrap(picture) for case, picture in hostile_pictures().items()}
+    wrong = {case: found for case, body in bodies.items() if (found := harm(client, route, body))}
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("name", ROUTES)
+def test_no_text_harms_a_route(client: FlaskClient, name: str) -> None:
+    """JSON that is broken, deep, of many values, or holds anything but pictures."""
+    route = ROUTES[name]
+    key = json.dumps(route.key or "image").encode()
+    bodies = {case.name: case.body.replace(b'"image"', key) for case in messages.encoded()}
+    bodies |= {kind: make(100_000).replace(b'"image"', key) for kind, make in JSON_BODIES.items()}
+    wrong = {case: found for case, body in bodies.items() if (found := harm(client, route, body))}
+    assert wrong == {}
+
+
+def in_base64(picture: bytes) -> str:
+    """Return a picture as JSON holds it."""
+    return base64.b64encode(picture).decode()
