@@ -7,6 +7,7 @@ UserError                     a message for whoever started the program, one lin
 RequestError                  a message for the client, with a status
 ├── BadRequest           400
 ├── Unauthorized         401  with WWW-Authenticate
+├── UnknownModel         404  the model that the client names is not the one that is served
 ├── TooLarge             413  too many bytes, pixels or pictures, or too long to decode
 ├── UnsupportedPicture   415  not a picture, or of a kind that is not accepted
 ├── DamagedPicture       422
@@ -60,6 +61,16 @@ class Unauthorized(RequestError):
     def __init__(self, problem: str) -> None:
         """Take what is wrong with the request's key; the message says how to send one."""
         super().__init__(f"{problem} Send a key of this server as Authorization: Bearer KEY.")
+
+
+class UnknownModel(RequestError):
+    """The client names a model, and another one is served."""
+
+    status, type = 404, "model_not_found"
+
+    def __init__(self, name: str, served: str) -> None:
+        """Take the name that the client asks for, and that of the model that is served."""
+        super().__init__(f"Model not found: {name[:100]}. This server has {served}.")
 
 
 class TooLarge(RequestError):

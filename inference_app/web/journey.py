@@ -26,15 +26,18 @@ class HasPictures(Protocol):
 Upload = TypeVar("Upload", bound=HasPictures)
 
 
-def classify(read: Callable[[Request, int], Upload]) -> tuple[Upload, list[Answer | RequestError]]:
+def classify(
+    read: Callable[[Request, int], Upload], model: str | None = None
+) -> tuple[Upload, list[Answer | RequestError]]:
     """Take a request's pictures through the whole journey: admit, read, decode, infer.
 
-    `read` takes the request and the most pictures that one may hold. Returns what it read, and each
-    picture's answer or the error that is its own; raises every other RequestError.
+    `read` takes the request and the most pictures that one may hold; `model` is the model's name,
+    if the client says one. Returns what `read` returned, and each picture's answer or the error
+    that is its own; raises every other RequestError.
     """
     state, context = current_state(), current()
     state.api_keys.check(request)
-    classifier = state.ready_classifier()
+    classifier = state.ready_classifier(model)
     disconnected = partial(has_disconnected, request.environ.get("gunicorn.socket"))
     admit = state.admission.enter(classifier.capacity, request.content_length, disconnected)
     with admit as admitted, metrics.IN_FLIGHT.track_inprogress():
@@ -45,6 +48,16 @@ def classify(read: Callable[[Request, int], Upload]) -> tuple[Upload, list[Answe
         return upload, classifier.infer_all(upload.pictures, context.timing, admitted)
 
 
-def ready_model() -> PreparedModel:
-    """Return the model that is served; raises NotReady before it is loaded."""
-    return current_state().ready_classifier().model
+def classify_first(
+    read: Callable[[Request, int], Upload], model: str | None = None
+) -> tuple[Upload, Answer]:
+    """Do the same for a protocol with one picture in a request; raises its error too."""
+    upload, (answer, *_) = classify(read, model)
+    if isinstance(answer, RequestError):
+        raise answer
+    return upload, answer
+
+
+def ready_model(name: str | None = None) -> PreparedModel:
+    """Return the model that is served; raises NotReady, or UnknownModel if `name` is another's."""
+    return current_state().ready_classifier(name).model

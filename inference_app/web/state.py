@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from flask import Flask, current_app
 
 from inference_app.config import Settings
-from inference_app.errors import NotReady
+from inference_app.errors import NotReady, UnknownModel
 from inference_app.model.classifier import Classifier
 from inference_app.web.admission import Admission
 from inference_app.web.api_keys import ApiKeys
@@ -26,10 +26,16 @@ class State:
         """Make this the state of `app`."""
         app.extensions[_KEY] = self
 
-    def ready_classifier(self) -> Classifier:
-        """Return the classifier; raises NotReady before it is loaded."""
+    def ready_classifier(self, name: str | None = None) -> Classifier:
+        """Return the classifier; `name` is the model that the client asks for, if it says so.
+
+        Raises NotReady before it is loaded, and UnknownModel if it has another name.
+        """
         if self.classifier is None:
             raise NotReady("The model is still loading. Try again in a moment.")
+        served = self.classifier.model.name
+        if name not in (None, served):
+            raise UnknownModel(name, served)
         return self.classifier
 
 

@@ -20,6 +20,7 @@ REQUEST_ERRORS = [
     (errors.UnsupportedPicture("What to do."), 415, "unsupported_picture"),
     (errors.DamagedPicture("What to do."), 422, "damaged_picture"),
     (errors.ClientDisconnected(), 499, "client_disconnected"),
+    (errors.UnknownModel("that", "this"), 404, "model_not_found"),
     (errors.NotReady("What to do."), 503, "not_ready"),
     (errors.Overloaded(3), 503, "overloaded"),
     (errors.DeadlinePassed(), 504, "timeout"),

@@ -4,7 +4,6 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
-from inference_app.errors import RequestError
 from inference_app.web import error_handlers, journey
 from inference_app.web.error_handlers import Problem
 from inference_app.web.upload import read_upload
@@ -33,7 +32,5 @@ def ping() -> Response:
 @bp.post("/predictions/<model>/<version>")
 def predict(model: str, version: str | None = None) -> Response:  # noqa: ARG001
     """Classify a picture: ``{"tabby": 0.40, "tiger_cat": 0.35, ...}``."""
-    _, (answer, *_) = journey.classify(read_upload)
-    if isinstance(answer, RequestError):
-        raise answer
+    _, answer = journey.classify_first(read_upload, model)
     return jsonify({each.class_name: each.score for each in answer.top(TOP_K)})

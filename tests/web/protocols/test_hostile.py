@@ -38,7 +38,7 @@ def is_torchserve_error(body: Any) -> bool:
 
 
 ROUTES = {
-    "torchserve": Route("/predictions/any", bytes, is_torchserve_error),
+    "torchserve": Route("/predictions/resnet-tiny-imagenet", bytes, is_torchserve_error),
 }
 
 
