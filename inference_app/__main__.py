@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-import tempfile
 from functools import partial
 from pathlib import Path
 
@@ -16,8 +15,9 @@ from inference_app.errors import RequestError, UserError
 from inference_app.evaluate.command import evaluate
 from inference_app.model import prepared
 from inference_app.model.classifier import Classifier
-from inference_app.pool import shared_memory
+from inference_app.pool.run_folder import RunFolder
 from inference_app.prepare import MissingPackagesError, is_prepared, prepare_model
+from inference_app.swap import swap
 from inference_app.telemetry import tracing
 from inference_app.telemetry.logs import printable
 from inference_app.timing import Timing
@@ -43,6 +43,7 @@ def cli() -> None:
 
 
 cli.add_command(evaluate)
+cli.add_command(swap)
 cli.add_command(train)
 
 
@@ -61,10 +62,14 @@ def serve(waitress: bool) -> None:
         single.serve(settings)
         return
     config = Path(__file__).with_name("pool") / "gunicorn.conf.py"
-    command = [sys.executable, "-m", "gunicorn", "--config", str(config)]
+    command = [sys.executable, "-m", "inference_app.pool.arbiter", "--config", str(config)]
     # What workers count in: in memory, so that a full disk cannot stop them. Gunicorn removes it.
-    folder = tempfile.mkdtemp(prefix="inference_app-", dir=shared_memory.folder())
-    environ = ALLOCATOR | os.environ | {"PROMETHEUS_MULTIPROC_DIR": folder}
+    folder = RunFolder.make(settings.port).path
+    run = {
+        "PROMETHEUS_MULTIPROC_DIR": str(folder),
+        "MODEL_PATH": str(settings.model_path.resolve()),
+    }
+    environ = ALLOCATOR | os.environ | run
     os.execve(sys.executable, command, environ)  # noqa: S606
 
 

@@ -57,6 +57,7 @@ RUN_IN = {
         "API keys": "stack/test_docs.py",
         "Traces": "stack/test_docs.py",
         "Upgrades and roll-back": "stack/test_docs.py",
+        "Another model without a gap": "stack/test_swap.py, stack/test_docker.py",
         "Docker Swarm": "stack/test_swarm.py",
     },
     "docs/protocols.md": {},

@@ -164,7 +164,7 @@ def test_the_version_is_printed() -> None:
 def test_help_names_every_command(option: str) -> None:
     done = run(option)
     assert done.returncode == 0
-    for command in ("serve", "predict", "prepare", "doctor"):
+    for command in ("serve", "swap", "predict", "prepare", "doctor"):
         assert f"\n  {command} " in done.stdout
 
 

@@ -153,12 +153,17 @@ def _read(pipe: IO[bytes], length: int) -> bytes:
 def main() -> None:
     """Decode what comes on stdin until it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the worker, which then ends this
-    with suppress(AttributeError, OSError):  # where there is none of them
-        os.nice(NICE)
-        Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE))
+    yield_to_others()
     with suppress(EOFError):
         while True:
             _reply(sys.stdout.buffer, *_read_request(sys.stdin.buffer))
+
+
+def yield_to_others() -> None:
+    """Let the workers have the CPU first, and their memory longest."""
+    with suppress(AttributeError, OSError):  # where there is none of them
+        os.nice(NICE)
+        Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE))
 
 
 def _reply(pipe: IO[bytes], data: bytes, preprocessing: Preprocessing, settings: Settings) -> None:

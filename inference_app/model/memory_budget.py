@@ -58,6 +58,16 @@ def replica_needs(settings: Settings) -> Needs:
     )
 
 
+def _shares(settings: Settings, memory: int | None) -> tuple[int, int, int]:
+    """Return what MemoryBudget takes, for a replica that may use `memory` bytes."""
+    free = UNKNOWN
+    if memory is not None:
+        free = max(0, math.floor(SAFETY * (memory - replica_needs(settings).max)))
+    # Parsing a large body holds Python's lock for a while: half the workers go on.
+    largest_body = BYTES_A_BYTE * settings.max_upload_mb * 1024 * 1024
+    return free, settings.workers, max(1, settings.workers // 2) * largest_body
+
+
 class MemoryBudget:
     """Bytes that the workers of a replica share; made before they are forked.
 
@@ -68,13 +78,7 @@ class MemoryBudget:
 
     def __init__(self, total: int, workers: int = 1, bodies_max: int | None = None) -> None:
         """Share `total` bytes between so many workers, at most `bodies_max` of them for bodies."""
-        self._allowance = min(ALLOWANCE_MAX, total // (4 * workers))
-        common = total - workers * self._allowance
-        self._limits: dict[Use, int] = {
-            use: math.floor(share * common) for use, share in SHARES.items()
-        }
-        if bodies_max is not None:
-            self._limits["bodies"] = min(self._limits["bodies"], bodies_max)
+        self._divide(total, workers, bodies_max)
         # Shared with forks.
         self._taken: dict[Use, memoryview] = {
             use: memoryview(mmap.mmap(-1, SLOTS * 8)).cast("q") for use in SHARES
@@ -91,12 +95,20 @@ class MemoryBudget:
     @classmethod
     def of_memory(cls, settings: Settings, memory: int | None) -> "MemoryBudget":
         """Make the budget of a replica that may use `memory` bytes; None is unknown."""
-        free = UNKNOWN
-        if memory is not None:
-            free = max(0, math.floor(SAFETY * (memory - replica_needs(settings).max)))
-        # Parsing a large body holds Python's lock for a while: half the workers go on.
-        largest_body = BYTES_A_BYTE * settings.max_upload_mb * 1024 * 1024
-        return cls(free, settings.workers, max(1, settings.workers // 2) * largest_body)
+        return cls(*_shares(settings, memory))
+
+    def fit(self, settings: Settings) -> None:
+        """Let this process count by other settings: those of a model with other weights."""
+        self._divide(*_shares(settings, available_memory()))
+
+    def _divide(self, total: int, workers: int, bodies_max: int | None) -> None:
+        self._allowance = min(ALLOWANCE_MAX, total // (4 * workers))
+        common = total - workers * self._allowance
+        self._limits: dict[Use, int] = {
+            use: math.floor(share * common) for use, share in SHARES.items()
+        }
+        if bodies_max is not None:
+            self._limits["bodies"] = min(self._limits["bodies"], bodies_max)
 
     def join(self, number: int) -> None:
         """Take memory as worker `number` from now on; no other that lives has it."""

@@ -69,10 +69,10 @@ def on_starting(server: Arbiter) -> None:
 def pre_fork(server: Arbiter, worker: Worker) -> None:
     """Give the worker a number that none of the others has, and a slot that the fewest have.
 
-    While Gunicorn reloads, there are more workers than slots.
+    While workers are replaced, there are more of them than slots.
     """
     others = server.WORKERS.values()
-    taken = [each.slot for each in others]
+    taken = [each.slot for each in others if not each.is_retired]
     worker.slot = min(range(settings.workers), key=taken.count)
     worker.number = min(set(range(len(others) + 1)) - {each.number for each in others})
 
@@ -85,8 +85,8 @@ def post_fork(_server: Arbiter, worker: Worker) -> None:
 
 
 def child_exit(server: Arbiter, worker: Worker) -> None:
-    """Count that a worker ended, give back its memory, and log what it could not."""
-    metrics.worker_ended(worker.number)
+    """Note that a worker ended, give back its memory, and log what it could not."""
+    metrics.worker_ended(worker.number, expected=worker.is_retired)
     memory.forget(worker.number)
     if text := crash_report.take():
         fields = {"worker": worker.pid, "stderr": text}
@@ -107,7 +107,8 @@ def post_worker_init(worker: Worker) -> None:
     """
     app: Flask = worker.wsgi
     state = state_of(app)
-    state.classifier = classifier = Classifier.load(settings, metrics.observer(), memory)
+    memory.fit(state.settings)  # whose model may be another than the first
+    state.classifier = classifier = Classifier.load(state.settings, metrics.observer(), memory)
     metrics.worker_ready(classifier.model, state.admission.limit)
     watch(worker, classifier, settings.deadline)
     tracing.start(app, classifier.model.name)

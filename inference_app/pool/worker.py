@@ -1,6 +1,7 @@
 """Gunicorn's gthread worker, changed so that no request is answered in part or left waiting."""
 
 import json
+import mmap
 import socket
 import sys
 import time
@@ -50,6 +51,22 @@ class BufferedSocket:
 
 class Worker(ThreadWorker):  # type: ignore[misc] # Gunicorn has no type hints
     """Differs from Gunicorn's own in what lets NGINX retry when a worker dies or stops."""
+
+    is_retired = False  # the master has one with another model to take its place
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._ready = mmap.mmap(-1, 1)  # shared with the master, which makes this and then forks
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it accepts connections, or did; the master asks."""
+        return self._ready[0] == 1
+
+    def run(self) -> None:
+        """Accept connections until it is stopped."""
+        self._ready[0] = 1
+        super().run()
 
     def handle_request(self, req: Any, conn: Any) -> bool:
         """Send the response at once.

@@ -60,7 +60,9 @@ _WAITING = Gauge(
 )
 WAITING_TO_DECODE, WAITING_TO_INFER = _WAITING.labels("decode"), _WAITING.labels("infer")
 _WORKERS = Gauge("inference_app_workers", "Workers that are ready.", multiprocess_mode="livesum")
-_RESTARTS = Counter("inference_app_worker_restarts", "Workers that ended and were replaced.")
+_RESTARTS = Counter(
+    "inference_app_worker_restarts", "Workers that ended, other than by a swap, and were replaced."
+)
 _MODEL = Gauge(
     "inference_app_model_info",
     "The model that is served, its hash, revision and precision, and the server's version.",
@@ -113,8 +115,9 @@ def worker_ready(model: PreparedModel, in_flight_limit: int) -> None:
     _WORKERS.set(1)
 
 
-def worker_ended(number: int) -> None:
-    """Count the end of worker `number`, and forget how full it was."""
-    _RESTARTS.inc()
+def worker_ended(number: int, *, expected: bool) -> None:
+    """Forget how full worker `number` was, and count its end unless it was `expected`."""
+    if not expected:
+        _RESTARTS.inc()
     if SHARED:
         mark_process_dead(number)  # type: ignore[no-untyped-call]

@@ -131,13 +131,25 @@ def test_forked_processes_load_their_own_model(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_new_worker_takes_the_slot_of_the_dead_one(monkeypatch: pytest.MonkeyPatch) -> None:
     pre_fork = configured(monkeypatch, WORKERS="3")["pre_fork"]
-    server = SimpleNamespace(WORKERS={pid: SimpleNamespace(slot=pid, number=pid) for pid in (0, 2)})
+    old = {pid: SimpleNamespace(slot=pid, number=pid, is_retired=False) for pid in (0, 2)}
+    server = SimpleNamespace(WORKERS=old)
     for pid in range(3, 7):  # all but the first are a reload's
-        new = SimpleNamespace()
+        new = SimpleNamespace(is_retired=False)
         pre_fork(server, new)
         server.WORKERS[pid] = new
     assert [server.WORKERS[pid].slot for pid in range(3, 7)] == [1, 0, 1, 2]
     assert [server.WORKERS[pid].number for pid in range(3, 7)] == [1, 3, 4, 5]  # no two the same
+
+
+def test_workers_take_the_slots_of_those_that_are_to_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    pre_fork = configured(monkeypatch, WORKERS="2")["pre_fork"]
+    old = SimpleNamespace(slot=1, number=1, is_retired=True)
+    server = SimpleNamespace(
+        WORKERS={1: old, 2: SimpleNamespace(slot=0, number=2, is_retired=False)}
+    )
+    new = SimpleNamespace(is_retired=False)
+    pre_fork(server, new)
+    assert (new.slot, new.number) == (1, 0)
 
 
 def test_workers_run_with_the_allocator_set_up(server: Server) -> None:

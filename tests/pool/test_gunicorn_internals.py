@@ -53,7 +53,15 @@ REVIEWED: dict[Callable[..., Any], tuple[str, str]] = {
     base.Worker.handle_error: ("75426448389b", "its statuses are those of worker.py"),
     Arbiter.spawn_worker: (
         "6abc0d90b0b9",
-        "pre_fork, then post_fork in the worker (gunicorn.conf.py)",
+        "pre_fork, then post_fork in the worker (gunicorn.conf.py), which leaves by SystemExit",
+    ),
+    Arbiter.manage_workers: (
+        "518f2dd040ef",
+        "it starts workers until there are `num_workers`, and stops none before (arbiter.py)",
+    ),
+    Arbiter.run: (
+        "1ddfab9d644f",
+        "it calls manage_workers once a second, and when a worker ends (arbiter.py)",
     ),
     Arbiter.reap_workers: (
         "ebcf4187e9eb",

@@ -1,5 +1,6 @@
 """Load on a running stack: a few clients that post a picture again and again."""
 
+import json
 import threading
 from collections import Counter
 from types import TracebackType
@@ -15,11 +16,13 @@ from tests.support.server import wait_until
 class Load:
     """Posts from `clients` threads while the `with` lasts; `outcomes` counts what came back.
 
+    `answers` are the classes that were named, each with the hash of its model.
     An outcome is a status, ``refused`` (nobody listens: nothing was lost), or what broke.
     """
 
     def __init__(self, url: str, clients: int = 8) -> None:
         self.outcomes: Counter[int | str] = Counter()
+        self.answers: set[tuple[str, str]] = set()
         self._url = f"{url}/predict"
         self._picture = ESPRESSO.read_bytes()
         self._lock = threading.Lock()
@@ -61,7 +64,11 @@ class Load:
     def _post(self, session: requests.Session) -> int | str:
         try:
             files = {"image": ("photo.jpg", self._picture)}
-            return session.post(self._url, files=files, timeout=60).status_code
+            response = session.post(self._url, files=files, timeout=60)
+            if response.ok:
+                body = json.loads(response.json()["response"]["body"])
+                self.answers.add((response.headers["X-Model-Hash"], body))
+            return response.status_code
         except requests.RequestException as error:
             reason = getattr(error.args[0], "reason", error) if error.args else error
             return "refused" if isinstance(reason, NewConnectionError) else repr(error)
