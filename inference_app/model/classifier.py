@@ -157,5 +157,11 @@ class Classifier:
 
 def most_likely(scores: Scores, labels: Sequence[Label], top_k: int) -> list[Prediction]:
     """Return the `top_k` classes with the highest scores, float32 (classes,), the highest first."""
-    order = np.argsort(-scores, kind="stable")[:top_k]
-    return [Prediction(*labels[int(index)], score=float(scores[index])) for index in order]
+    order = ranking(scores, top_k)
+    return [Prediction(*labels[index], score=float(scores[index])) for index in order]
+
+
+def ranking(scores: Scores, top_k: int) -> list[int]:
+    """Return the indices of the `top_k` highest scores, the highest first."""
+    order: list[int] = np.argsort(-scores, kind="stable")[:top_k].tolist()
+    return order

@@ -46,6 +46,20 @@ def to_input(picture: Image.Image, preprocessing: Preprocessing) -> NDArray[np.u
     return np.asarray(_on_white(_eight_bits(picture)))
 
 
+def denormalise(values: NDArray[np.float32], preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    """Return the pixels, uint8 (N, H, W, 3), RGB, that an image processor made tensors of.
+
+    `values` are float32 (N, 3, H, W), finite, with the channels in the model's order. The network
+    normalises by itself and takes 8 bits: what was between two levels becomes the nearer one.
+    """
+    planes = values if preprocessing.channels == "RGB" else values[:, ::-1]
+    levels = planes.transpose(0, 2, 3, 1) * np.array(preprocessing.std, np.float32)
+    levels += np.array(preprocessing.mean, np.float32)
+    np.rint(levels, out=levels)
+    pixels: NDArray[np.uint8] = levels.clip(0, 255, out=levels).astype(np.uint8)
+    return pixels
+
+
 def _upright(picture: Image.Image) -> Image.Image:
     """Turn the picture as its EXIF orientation says; unreadable EXIF says nothing."""
     for key in _EXIF.intersection(picture.info):

@@ -23,9 +23,16 @@ class Problem(NamedTuple):
 
 Shape = Callable[[Problem], Any]  # what an error looks like in JSON
 
+_SHAPES: dict[str, Shape] = {}  # by the prefix of a blueprint's paths
+
 
 def register(scaffold: Flask | Blueprint, shape: Shape) -> None:
-    """Turn every exception in an app, or in a blueprint's routes, into a response of a shape."""
+    """Turn every exception in an app, or in a blueprint's routes, into a response of a shape.
+
+    A blueprint with a prefix has all paths below it, also those that are no routes.
+    """
+    if isinstance(scaffold, Blueprint) and scaffold.url_prefix:
+        _SHAPES[scaffold.url_prefix] = shape
     for kind, problem_of in _PROBLEMS.items():
         scaffold.register_error_handler(kind, partial(_respond, problem_of, shape))
 
@@ -39,7 +46,8 @@ def _respond(problem_of: Callable[[Any], Problem], shape: Shape, error: Exceptio
     """Return an error's response, and note it for the log."""
     problem, context = problem_of(error), current()
     context.error_type, context.error_message = problem.type, problem.message
-    response = jsonify(shape(problem))
+    prefix = next((each for each in _SHAPES if request.path.startswith(f"{each}/")), "")
+    response = jsonify(_SHAPES.get(prefix, shape)(problem))
     response.status_code = problem.status
     response.headers.update(problem.headers)
     return response

@@ -8,15 +8,18 @@ its form; tests/web/test_json_body.py holds the limits.
 
 import codecs
 import re
+from collections.abc import Sequence
 from functools import cache
 from typing import TypeVar
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from inference_app.errors import BadRequest, TooLarge
 
-MAX_MARKS = 10_000  # of _MARKS in a body; 16 pictures have a hundred
-_MARKS = (b'"', b",", b"[", b"{")
+MAX_MARKS = 10_000  # of MARKS in a body; 16 pictures have a hundred
+MARKS = (b'"', b",", b"[", b"{")
 
 _START = re.compile(rb"(?:\xef\xbb\xbf)?\s*[{\[]")
 _UTF_16_START = re.compile(rb"\xff\xfe|\xfe\xff|\0{|{\0")
@@ -55,13 +58,15 @@ def read_json(body: bytes, max_pictures: int) -> list[bytes]:
         raise BadRequest("The JSON holds no picture under 'image'.") from None
 
 
-def parse(body: bytes, type_: type[Body]) -> Body:
+def parse(body: bytes, type_: type[Body], marks: Sequence[bytes] = MARKS) -> Body:
     """Return a body as a struct, in which a picture is a `msgspec.Raw`.
+
+    `marks` are those that an object is made for at most: a struct whose lists are Raw needs fewer.
 
     Raises BadRequest, TooLarge for too many values, and msgspec's ValidationError if the body is
     JSON but not that struct.
     """
-    if sum(map(body.count, _MARKS)) > MAX_MARKS:
+    if sum(map(body.count, marks)) > MAX_MARKS:
         raise TooLarge("The JSON holds too many values. Send nothing but pictures in it.")
     try:
         text = body.removeprefix(codecs.BOM_UTF8).translate(_LINE_ENDS_TO_SPACES)
@@ -91,6 +96,23 @@ def read_pictures(text: bytes, key: str, max_pictures: int) -> list[bytes]:
             f"The JSON's '{key}' must be base64 in a string, or a list of such: {problem}."
         ) from None
     return images if isinstance(images, list) else [images]
+
+
+def read_numbers(text: bytes, count: int) -> NDArray[np.float32]:
+    """Return so many numbers, float32 (count,), in the JSON text of a list, nested or flat.
+
+    They are counted before they are parsed. Raises BadRequest.
+    """
+    flat = text.translate(None, b"[]")
+    if (found := flat.count(b",") + 1) != count:
+        raise BadRequest(f"The list holds {found} values where there must be {count}.")
+    try:
+        numbers = np.fromstring(flat, np.float32, sep=",")
+    except ValueError:
+        numbers = np.empty(0, np.float32)
+    if len(numbers) < count:
+        raise BadRequest("The list must hold numbers, and nothing else.")
+    return numbers
 
 
 def check_count(pictures: int, max_pictures: int) -> None:

@@ -46,11 +46,12 @@ def read_upload(request: Request, max_pictures: int) -> Upload:
 def _read(request: Request, max_pictures: int) -> Upload:
     if request.mimetype == "multipart/form-data":
         boundary = request.mimetype_params.get("boundary", "")
-        return Upload(*read_form(_body(request), boundary))
-    return Upload("image", _from_body(_body(request), request.mimetype, max_pictures))
+        return Upload(*read_form(read_body(request), boundary))
+    return Upload("image", _from_body(read_body(request), request.mimetype, max_pictures))
 
 
-def _body(request: Request) -> bytes:
+def read_body(request: Request) -> bytes:
+    """Return the bytes of a request's body; raises BadRequest for chunks that are not HTTP."""
     try:
         body = request.get_data(cache=False)
         if request.content_length is None:

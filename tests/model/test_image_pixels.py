@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin
 
-from inference_app.model.preprocessing import Preprocessing
+from inference_app.model.pixels import denormalise
+from inference_app.model.preprocessing import Channels, Preprocessing
 from tests.conftest import ESPRESSO, encode, gradient
 from tests.model.test_image import PICTURES, PNG, WANTED, chunk, pixels
 
@@ -260,3 +261,23 @@ def test_a_large_jpeg_is_decoded_at_a_smaller_scale(
     monkeypatch.setattr(JpegImagePlugin.JpegImageFile, "load", watched)
     pixels(large, replace(WANTED, resize=224, crop=(224, 224)))
     assert set(sizes) == {(1000, 750)}  # a quarter; an eighth would be less than twice 224
+
+
+@pytest.mark.parametrize("channels", ["RGB", "BGR"])
+def test_every_level_comes_back_from_a_normalised_tensor(channels: Channels) -> None:
+    wanted = replace(
+        WANTED, channels=channels, mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375)
+    )
+    levels = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 16, 16, 3) ^ np.array(
+        [0, 7, 99], np.uint8
+    )
+    planes = ((levels - wanted.mean) / wanted.std).transpose(0, 3, 1, 2)
+    values = (planes if channels == "RGB" else planes[:, ::-1]).astype(np.float32)
+    assert np.array_equal(denormalise(values, wanted), levels)
+
+
+def test_what_is_between_two_levels_or_beyond_them_becomes_the_nearest() -> None:
+    values = np.array([-3, 0.4, 0.6, 254.4, 254.6, 300], np.float32).reshape(1, 3, 1, 2)
+    bare = replace(WANTED, mean=(0, 0, 0), std=(1, 1, 1))
+    levels = denormalise(values, bare).transpose(0, 3, 1, 2).ravel()
+    assert levels.tolist() == [0, 0, 1, 254, 255, 255]

@@ -8,7 +8,7 @@ import tracemalloc
 import pytest
 
 from inference_app.errors import BadRequest, TooLarge
-from inference_app.web.json_body import is_json, read_json
+from inference_app.web.json_body import is_json, read_json, read_numbers
 from tests.hostile.json_bodies import JSON_BODIES, NOT_A_PICTURE
 
 PICTURE = bytes(range(256)) * 3
@@ -109,6 +109,31 @@ def test_values_beside_the_pictures_are_ignored_up_to_a_limit() -> None:
 def test_too_many_pictures_are_refused() -> None:
     with pytest.raises(TooLarge, match="holds 4 pictures; this server takes 3"):
         read_json(b'{"image": ["", "", "", ""]}', 3)
+
+
+@pytest.mark.parametrize(
+    "text", [b"[1,2.5,-3e2,0]", b"[ [1 , 2.5], [-3e2,0.0] ]", b"[[[1],[2.5]],-300,-0]"]
+)
+def test_numbers_are_read_nested_or_flat(text: bytes) -> None:
+    assert read_numbers(text, 4).tolist() == [1, 2.5, -300, 0]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (b"[]", "holds 1 values where there must be 4"),
+        (b"[1,2,3,4,5]", "holds 5 values"),
+        (b'[1,2,3,"4"]', "must hold numbers"),
+        (b"[1,2,3,null]", "must hold numbers"),
+        (b"[true,2,3,4]", "must hold numbers"),
+        (b"[1,2,[],4]", "must hold numbers"),
+        (b"[[],[],[],[]]", "must hold numbers"),
+        (b"[{},2,3,4]", "must hold numbers"),
+    ],
+)
+def test_a_list_of_anything_but_so_many_numbers_is_refused(text: bytes, says: str) -> None:
+    with pytest.raises(BadRequest, match=says):
+        read_numbers(text, 4)
 
 
 @pytest.mark.parametrize("form", JSON_BODIES)

@@ -37,7 +37,21 @@ def is_torchserve_error(body: Any) -> bool:
     return set(body) == {"code", "type", "message"}
 
 
+def is_kserve_error(body: Any) -> bool:
+    """Tell by the only key of the Open Inference Protocol's errors, and its type."""
+    return set(body) == {"error"} and isinstance(body["error"], str)
+
+
+def kserve_body(picture: bytes) -> bytes:
+    """Return an inference request with one picture."""
+    tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [in_base64(picture)]}
+    return json.dumps({"inputs": [tensor]}).encode()
+
+
 ROUTES = {
+    "kserve": Route(
+        "/v2/models/resnet-tiny-imagenet/infer", kserve_body, is_kserve_error, key="inputs"
+    ),
     "torchserve": Route("/predictions/resnet-tiny-imagenet", bytes, is_torchserve_error),
 }
 

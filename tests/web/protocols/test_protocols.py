@@ -10,7 +10,10 @@ from inference_app.config import KNOWN_PROTOCOLS, Settings
 from inference_app.model.classifier import Classifier
 
 # A path that each protocol alone has.
-PATHS = {"torchserve": "/predictions/resnet-tiny-imagenet"}
+PATHS = {
+    "kserve": "/v2/repository/index",
+    "torchserve": "/predictions/resnet-tiny-imagenet",
+}
 
 
 def test_every_protocol_is_listed() -> None:
@@ -32,7 +35,7 @@ def test_a_protocol_that_is_not_wanted_is_not_imported(settings: Settings) -> No
     assert not [each for each in create_app(without).blueprints if each in KNOWN_PROTOCOLS]
 
 
-@pytest.mark.parametrize("path", ["/predictions/another"])
+@pytest.mark.parametrize("path", ["/predictions/another", "/v2/models/another/infer"])
 def test_a_model_of_another_name_is_not_found(
     client: FlaskClient, espresso: bytes, path: str
 ) -> None:
