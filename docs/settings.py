@@ -24,7 +24,7 @@ line that names it. `python -m inference_app doctor` lists those that are set.
 ## The app
 
 Read by `python -m inference_app` and by both scripts. In Docker `MODEL_PATH`, `HOST` and `PORT` are
-fixed; the others go into `.env`, which Compose reads.
+fixed; the others go into `.env`, which Compose reads. Vertex AI sets those that begin with `AIP_`.
 
 | name | default | what it is | what it may be |
 |---|---|---|---|

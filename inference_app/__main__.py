@@ -68,6 +68,7 @@ def serve(waitress: bool) -> None:
     run = {
         "PROMETHEUS_MULTIPROC_DIR": str(folder),
         "MODEL_PATH": str(settings.model_path.resolve()),
+        "PORT": str(settings.port),  # where a container's health check finds it
     }
     environ = ALLOCATOR | os.environ | run
     os.execve(sys.executable, command, environ)  # noqa: S606

@@ -30,7 +30,8 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
     _register_hooks(app)
     error_handlers.register(app, error_handlers.own_shape)
     ours = [module.bp for module in (routes, health, openapi, metrics, pages)]
-    for bp in (*ours, *protocols.blueprints(settings.protocols)):
+    # Ours come last: a path that Vertex AI names may be one of ours.
+    for bp in (*protocols.blueprints(settings.protocols), *ours):
         app.register_blueprint(bp)
     return app
 

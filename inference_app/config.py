@@ -16,7 +16,7 @@ from inference_app.errors import SettingError
 BUNDLED_MODEL = Path(__file__).parent / "bundled"
 KNOWN_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 # Other servers' protocols, each a module of web/protocols/.
-KNOWN_PROTOCOLS = ("kserve", "torchserve")
+KNOWN_PROTOCOLS = ("kserve", "photoprism", "sagemaker", "torchserve", "vertex")
 
 
 def int_range(min_: int, max_: int) -> Callable[[str], int]:
@@ -64,6 +64,13 @@ def protocols(text: str) -> tuple[str, ...]:
     return names
 
 
+def route(text: str) -> str:
+    """Parse the path of a route; it raises ValueError for what Flask would take for a pattern."""
+    if not text.startswith("/") or set(text) & set("<>?#"):
+        raise ValueError("a path that begins with / and has none of <>?#")
+    return text
+
+
 def choice(*names: str) -> Callable[[str], str]:
     """Return a parser of one of these names, in any case; it raises ValueError."""
 
@@ -75,9 +82,17 @@ def choice(*names: str) -> Callable[[str], str]:
     return parse
 
 
-def _setting(default: Any, parse: Callable[[str], Any], help: str) -> Any:  # noqa: A002
-    """Declare one row of the table; a callable `default` is called when the settings are made."""
-    metadata = {"parse": parse, "help": help}
+def _setting(
+    default: Any,
+    parse: Callable[[str], Any],
+    help: str,  # noqa: A002
+    before: str = "",
+) -> Any:
+    """Declare one row of the table; a callable `default` is called when the settings are made.
+
+    `before` is a platform's own variable for it, which goes before ours.
+    """
+    metadata = {"parse": parse, "help": help, "before": before}
     if callable(default):
         return field(default_factory=default, metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -96,7 +111,12 @@ class Settings:
         BUNDLED_MODEL, folder, "Folder of the prepared model; the bundled one by default."
     )
     host: str = _setting("127.0.0.1", str, "Address that Gunicorn listens on.")
-    port: int = _setting(8000, int_range(1, 65535), "Port that Gunicorn listens on.")
+    port: int = _setting(
+        8000,
+        int_range(1, 65535),
+        "Port that Gunicorn listens on; Vertex AI's AIP_HTTP_PORT goes before it.",
+        before="AIP_HTTP_PORT",
+    )
     workers: int = _setting(
         _default_workers,
         int_range(1, 256),
@@ -143,6 +163,12 @@ class Settings:
         + ",".join(KNOWN_PROTOCOLS)
         + ".",
     )
+    aip_health_route: str = _setting(
+        "/vertex/health", route, "Path that Vertex AI asks for health; it sets this itself."
+    )
+    aip_predict_route: str = _setting(
+        "/vertex/predict", route, "Path that Vertex AI sends pictures to; it sets this itself."
+    )
     api_keys_file: Path | None = _setting(
         None, file, "File of API keys, one on each line; without it, no key is needed."
     )
@@ -168,12 +194,15 @@ class Settings:
         """
         values, complaints = {}, []
         for row in fields(cls):
-            text = environ.get(row.name.upper(), "")
+            name = row.name.upper()
+            if environ.get(row.metadata["before"]):
+                name = row.metadata["before"]
+            text = environ.get(name, "")
             if text:
                 try:
                     values[row.name] = row.metadata["parse"](text)
                 except ValueError as wanted:
-                    complaints.append(f"{row.name.upper()} must be {wanted}, not {text!r}")
+                    complaints.append(f"{name} must be {wanted}, not {text!r}")
         if complaints:
             raise SettingError("; ".join(complaints))
         return cls(**values)

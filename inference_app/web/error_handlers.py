@@ -5,10 +5,11 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import msgspec
 from flask import Blueprint, Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from inference_app.errors import Overloaded, RequestError, TooLarge, error_body
+from inference_app.errors import BadRequest, Overloaded, RequestError, TooLarge, error_body
 from inference_app.telemetry.context import current
 
 
@@ -57,6 +58,11 @@ def _request_error(error: RequestError) -> Problem:
     return Problem(error.status, error.type, str(error), error.headers)
 
 
+def _other_json(error: msgspec.ValidationError) -> Problem:
+    """Return what a protocol's JSON lacks, or holds wrongly, in msgspec's words."""
+    return _request_error(BadRequest(f"The JSON is not what this path takes: {error}."))
+
+
 def _http_error(error: HTTPException) -> Problem:
     """Return what Flask and Werkzeug refuse by themselves: unknown paths, methods, large bodies."""
     messages = {
@@ -86,6 +92,7 @@ def _internal_error(error: Exception) -> Problem:
 
 _PROBLEMS: dict[type[Exception], Callable[[Any], Problem]] = {
     RequestError: _request_error,
+    msgspec.ValidationError: _other_json,
     HTTPException: _http_error,
     MemoryError: _out_of_memory,
     Exception: _internal_error,

@@ -79,7 +79,7 @@ def parse(body: bytes, type_: type[Body], marks: Sequence[bytes] = MARKS) -> Bod
 
 
 def read_pictures(text: bytes, key: str, max_pictures: int) -> list[bytes]:
-    """Return the pictures in the JSON text of the value of `key`: base64, or a list of such.
+    """Return the pictures, at least one, in the JSON text of the value of `key`: base64, or a list.
 
     The text is copied out of the struct that `parse` returned, which holds the whole body: keep no
     reference to that.
@@ -95,6 +95,8 @@ def read_pictures(text: bytes, key: str, max_pictures: int) -> list[bytes]:
         raise BadRequest(
             f"The JSON's '{key}' must be base64 in a string, or a list of such: {problem}."
         ) from None
+    if images == []:
+        raise BadRequest(f"The JSON's '{key}' holds no picture.")
     return images if isinstance(images, list) else [images]
 
 

@@ -14,6 +14,7 @@ from tests.hostile import messages, pictures
 from tests.hostile.case import SURVIVES
 from tests.hostile.json_bodies import JSON_BODIES
 
+JSON = "application/json"
 MAKERS = (pictures.truncated, pictures.flipped, pictures.bombs, pictures.kinds)
 
 
@@ -37,6 +38,23 @@ def is_torchserve_error(body: Any) -> bool:
     return set(body) == {"code", "type", "message"}
 
 
+def in_base64(picture: bytes) -> str:
+    """Return a picture as JSON holds it."""
+    return base64.b64encode(picture).decode()
+
+
+def as_crop(picture: bytes) -> bytes:
+    """Return a body as PhotoPrism sends it."""
+    return json.dumps(
+        {"id": "1", "images": ["data:image/jpeg;base64," + in_base64(picture)]}
+    ).encode()
+
+
+def as_instance(picture: bytes) -> bytes:
+    """Return a body as Vertex AI passes it on."""
+    return json.dumps({"instances": [{"b64": in_base64(picture)}]}).encode()
+
+
 def is_kserve_error(body: Any) -> bool:
     """Tell by the only key of the Open Inference Protocol's errors, and its type."""
     return set(body) == {"error"} and isinstance(body["error"], str)
@@ -51,6 +69,28 @@ def kserve_body(picture: bytes) -> bytes:
 ROUTES = {
     "kserve": Route(
         "/v2/models/resnet-tiny-imagenet/infer", kserve_body, is_kserve_error, key="inputs"
+    ),
+    "photoprism": Route(
+        "/api/v1/vision/labels",
+        as_crop,
+        lambda body: set(body) == {"id", "code", "error"},
+        JSON,
+        "images",
+    ),
+    "sagemaker": Route("/invocations", bytes, is_torchserve_error),
+    "sagemaker, JSON": Route(
+        "/invocations",
+        lambda picture: json.dumps({"inputs": in_base64(picture)}).encode(),
+        is_torchserve_error,
+        JSON,
+        "inputs",
+    ),
+    "vertex": Route(
+        "/vertex/predict",
+        as_instance,
+        lambda body: set(body["error"]) == {"code", "message"},
+        JSON,
+        "instances",
     ),
     "torchserve": Route("/predictions/resnet-tiny-imagenet", bytes, is_torchserve_error),
 }
@@ -90,8 +130,3 @@ def test_no_text_harms_a_route(client: FlaskClient, name: str) -> None:
     bodies |= {kind: make(100_000).replace(b'"image"', key) for kind, make in JSON_BODIES.items()}
     wrong = {case: found for case, body in bodies.items() if (found := harm(client, route, body))}
     assert wrong == {}
-
-
-def in_base64(picture: bytes) -> str:
-    """Return a picture as JSON holds it."""
-    return base64.b64encode(picture).decode()

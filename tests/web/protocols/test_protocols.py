@@ -12,7 +12,10 @@ from inference_app.model.classifier import Classifier
 # A path that each protocol alone has.
 PATHS = {
     "kserve": "/v2/repository/index",
+    "photoprism": "/api/v1/vision/labels",
+    "sagemaker": "/invocations",
     "torchserve": "/predictions/resnet-tiny-imagenet",
+    "vertex": "/vertex/predict",
 }
 
 
@@ -27,7 +30,7 @@ def test_a_protocol_is_spoken_only_if_it_is_wanted(
     for protocols in ((name,), ()):
         client = create_app(replace(settings, protocols=protocols), classifier).test_client()
         status = client.post(PATHS[name], data=espresso).status_code
-        assert status == (200 if protocols else 404)
+        assert (status != 404) == bool(protocols)
 
 
 def test_a_protocol_that_is_not_wanted_is_not_imported(settings: Settings) -> None:
