@@ -127,7 +127,7 @@ def prepare(
     """
     name = prepared.plain_name(name or _name(model_id))
     folder = output or Path("models") / name
-    if not labels and is_prepared(folder, model_id, revision, precision, name):
+    if is_prepared(folder, model_id, revision, precision, name, pictures, labels):
         click.echo(f"{folder} is prepared already", err=True)
     else:
         report = partial(click.echo, err=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from inference_app.errors import PrepareError, UserError
 from inference_app.model import prepared
-from inference_app.prepare.source import Source, fetch, local_source
+from inference_app.prepare.source import Source, fetch, given, local_source
 
 Report = Callable[[str], None]
 
@@ -24,12 +24,20 @@ class MissingPackagesError(PrepareError):
 
 
 def is_prepared(
-    folder: Path, model_id: str, revision: str | None, precision: str, name: str
+    folder: Path,
+    model_id: str,
+    revision: str | None,
+    precision: str,
+    name: str,
+    pictures: Path | None = None,
+    labels: Path | None = None,
 ) -> bool:
     """Return whether `folder` holds, undamaged, just what `prepare_model` would make.
 
     A model of the Hub that is there stays, unless another `revision` is asked for; a local source
-    counts as changed when one of its files is.
+    counts as changed when one of its files is, and so do `pictures` and `labels`, where asked for.
+
+    Raises PrepareError if what is asked for cannot be read.
     """
     try:
         held = prepared.read(folder).manifest
@@ -38,7 +46,8 @@ def is_prepared(
     local = local_source(model_id)
     wanted = local or Source(model_id, revision or held["source"]["revision"], folder)
     facts = {"name": name, "source": wanted.facts(), "precision": precision}
-    return all(held[key] == fact for key, fact in facts.items())
+    asked, used = given(pictures, labels), held.get("given", {})
+    return asked.items() <= used.items() and all(held[key] == fact for key, fact in facts.items())
 
 
 def prepare_model(
@@ -79,6 +88,7 @@ def prepare_model(
             name=name,
             source=source.facts(),
             precision=precision,
+            given=given(pictures, labels),
             **facts,
             versions={each: version(each) for each in ("openvino", "torch", "transformers")},
             created=today(),

@@ -4,6 +4,7 @@ import fnmatch
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -66,7 +67,8 @@ def local_source(model_id: str) -> Source | None:
     except RuntimeError as error:  # the ~ of somebody unknown
         raise PrepareError(f"there is no folder or file {model_id}") from error
     if folder.is_dir():
-        return Source(folder.resolve().name, _digest(folder), folder)
+        files = {file for pattern in _FILES for file in folder.glob(pattern)}
+        return Source(folder.resolve().name, _digest(files), folder)
     if folder.is_file():
         return _imported(folder)
     if model_id.startswith((".", "/", "~")) or model_id.count("/") > 1 or "\\" in model_id:
@@ -84,10 +86,22 @@ def _imported(file: Path) -> Source:
         raise PrepareError(f"{file} cannot be read: {error.strerror}") from error
 
 
-def _digest(folder: Path) -> str:
-    files = sorted({file for pattern in _FILES for file in folder.glob(pattern)})
+def given(pictures: Path | None, labels: Path | None) -> dict[str, str]:
+    """Return a SHA-256 over the files of each that is given, for the manifest.
+
+    Raises PrepareError if one cannot be read.
+    """
+    paths = {"pictures": pictures, "labels": labels}
+    return {name: _digest(_files(path)) for name, path in paths.items() if path}
+
+
+def _files(path: Path) -> list[Path]:
+    return [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+
+
+def _digest(files: Iterable[Path]) -> str:
     try:
-        digests = "".join(f"{file.name}:{sha256(file)}\n" for file in files)
+        digests = "".join(f"{file.name}:{sha256(file)}\n" for file in sorted(files))
     except OSError as error:
         raise PrepareError(f"{error.filename} cannot be read: {error.strerror}") from error
     return hashlib.sha256(digests.encode()).hexdigest()

@@ -1,12 +1,16 @@
 """Preparing as a whole, through the command line: what it writes, and when it does."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from inference_app.errors import PrepareError
 from inference_app.model import prepared
 from inference_app.prepare import is_prepared, prepare_model
+from inference_app.prepare.pictures import dead_leaves
+from tests.conftest import ESPRESSO
 from tests.prepare.conftest import CommandLine, complaint, contents, names
 
 
@@ -90,6 +94,24 @@ def test_prepared_again_means_replaced(source: Path, held: Path) -> None:
     assert is_prepared(held, str(source), None, "bf16", "tiny")
     assert (held / "README.md").read_text() == "A card"
     assert names(held.parent) == ["tiny"]
+
+
+def test_other_pictures_are_compared_again(source: Path, held: Path, tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    shutil.copy(ESPRESSO, pictures)
+    asked = held, str(source), None, "fp32", "tiny"
+    assert not is_prepared(*asked, pictures)  # it was compared on drawn ones
+    prepare_model(str(source), held, None, "fp32", "tiny", print, pictures)
+    assert is_prepared(*asked, pictures)
+    assert is_prepared(*asked)  # without a wish for pictures
+    dead_leaves((64, 64), 1).save(pictures / "another.png")
+    assert not is_prepared(*asked, pictures)
+
+
+def test_pictures_that_cannot_be_read_are_named(source: Path, held: Path) -> None:
+    with pytest.raises(PrepareError, match="nowhere cannot be read: No such file"):
+        is_prepared(held, str(source), None, "fp32", "tiny", Path("nowhere"))
 
 
 @pytest.mark.parametrize("package", ["torch", "transformers", "timm"])
