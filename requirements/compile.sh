@@ -20,9 +20,10 @@ lock serve pyproject.toml --generate-hashes
 lock tracing pyproject.toml --extra tracing --generate-hashes
 lock train pyproject.toml --extra train --generate-hashes
 lock prepare pyproject.toml --extra prepare
-lock dev pyproject.toml --extra prepare --extra tracing --extra train --group dev
+lock finetune pyproject.toml --extra finetune
+lock dev pyproject.toml --extra finetune --extra tracing --extra train --group dev
 lock ../post_request/requirements --group client
 lock ../post_request/requirements-load --group load
 lock ../tests/clients/requirements --group clients
 # torch names the CUDA packages that it needs by itself; the CPU build must not get them.
-sed -i -E '/^(nvidia|cuda|triton)-?/d' requirements/prepare.txt requirements/dev.txt
+sed -i -E '/^(nvidia|cuda|triton)-?/d' requirements/{prepare,finetune,dev}.txt

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Makes a virtual environment with the packages for a purpose: $VENV, or .venv-prepare to prepare
-# models, or .venv.
-# Usage: requirements/install.sh serve|tracing|train|prepare|dev     Safe to run again.
+# models and to train whole networks, or .venv.
+# Usage: requirements/install.sh serve|tracing|train|prepare|finetune|dev     Safe to run again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 lock=requirements/$1.txt
 venv=.venv
-[[ $1 != prepare ]] || venv=.venv-prepare # gigabytes that serving does without
+[[ $1 != prepare && $1 != finetune ]] || venv=.venv-prepare # gigabytes that serving does without
 venv=${VENV:-$venv}
 python=${PYTHON:-python3}
 

@@ -63,6 +63,7 @@ RUN_IN = {
     "docs/protocols.md": {},
     "docs/releasing.md": {"The images": "stack/test_images.py"},
     "docs/settings.md": {},
+    "docs/training.md": {"Training a whole network": "train/test_finetuning.py"},
 }
 
 

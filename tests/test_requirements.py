@@ -25,6 +25,11 @@ def test_the_extra_is_serving_and_more(name: str, package: str) -> None:
     assert any(package in pin for pin in pins(name))
 
 
+def test_what_trains_networks_is_preparing_and_more() -> None:
+    assert pins("prepare") < pins("finetune")
+    assert any(pin.startswith("accelerate==") for pin in pins("finetune"))
+
+
 @pytest.mark.parametrize(("python", "status"), [("{venv}/bin/python", 0), ("{fake}", 1)])
 def test_another_python_than_the_environments_is_refused(
     python: str, status: int, tmp_path: Path

@@ -1,12 +1,14 @@
 """Labelled pictures: a folder with a folder for each class."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from inference_app.errors import UserError
-from inference_app.model.prepared import Label
+from inference_app.model.prepared import Label, sha256
 
+HELD_OUT = 0.2  # of all pictures
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 
 
@@ -55,6 +57,23 @@ def pictures_in(folder: Path, class_index: int) -> list[LabelledPicture]:
     """Return the pictures of one class in a folder, at any depth, sorted."""
     files = (file for file in sorted(folder.rglob("*")) if file.suffix.lower() in SUFFIXES)
     return [LabelledPicture(file, class_index) for file in files]
+
+
+def is_held_out(digest: str) -> bool:
+    """Tell by a picture's SHA-256, in hexadecimal, whether training leaves it for validation.
+
+    It depends on nothing else, so that a picture stays on its side whatever is added or renamed.
+    """
+    return int(digest[:8], 16) < HELD_OUT * 2**32
+
+
+def held_out(pictures: Sequence[LabelledPicture]) -> list[LabelledPicture]:
+    """Return the pictures that training leaves for validation, of those that can be read."""
+    found = []
+    for each in pictures:
+        with suppress(OSError):
+            found += [each] * is_held_out(sha256(each.file))
+    return found
 
 
 def key(name: str) -> str:

@@ -1,7 +1,7 @@
 """From a Hugging Face image classifier to a prepared model, once; serving needs none of this.
 
-The only importers of torch, transformers and timm, all below `convert`, so that finding a model
-prepared already needs none of them either.
+torch, transformers and timm are imported by `convert` and what is below it alone, so that finding a
+model prepared already needs none of them either.
 """
 
 import os

@@ -15,7 +15,7 @@ from inference_app.prepare.reason import first_line
 from inference_app.prepare.source import Source
 
 # No code and no pickles out of a model's folder, ever; nor a look at the network.
-_SAFELY = {"trust_remote_code": False, "local_files_only": True}
+SAFELY = {"trust_remote_code": False, "local_files_only": True}
 
 
 class Logits(torch.nn.Module):
@@ -33,7 +33,7 @@ class Logits(torch.nn.Module):
 
 def load(source: Source) -> Original:
     """Load a classifier and its image processor; raises PrepareError."""
-    model, processor = _load_model(source), _load_processor(source)
+    model, processor = _load_model(source), load_processor(source)
     pipeline = transformers.pipeline(
         "image-classification", model=model, image_processor=processor, device="cpu"
     )
@@ -44,6 +44,17 @@ def load(source: Source) -> Original:
         activation=activation_of(model.config),
         answer=partial(_answer, pipeline),
     )
+
+
+def load_processor(source: Source) -> Any:
+    """Return the image processor of a model; raises PrepareError."""
+    try:
+        return transformers.AutoImageProcessor.from_pretrained(source.path, **SAFELY)
+    except Exception as error:
+        raise PrepareError(
+            f"{source.id} has no image processor that transformers can read "
+            f"(preprocessor_config.json): {first_line(error)}"
+        ) from error
 
 
 def activation_of(config: Any) -> str:
@@ -70,7 +81,7 @@ def _load_model(source: Source) -> Any:
             use_safetensors=True,
             dtype="float32",
             output_loading_info=True,
-            **_SAFELY,
+            **SAFELY,
         )
     except Exception as error:
         raise PrepareError(f"{source.id} cannot be loaded: {first_line(error)}") from error
@@ -86,13 +97,3 @@ def _check_weights(source: Source, missing: set[str]) -> None:
         raise PrepareError(
             f"{source.id} has no weights for {min(missing)} ({len(missing)} missing in all)"
         )
-
-
-def _load_processor(source: Source) -> Any:
-    try:
-        return transformers.AutoImageProcessor.from_pretrained(source.path, **_SAFELY)
-    except Exception as error:
-        raise PrepareError(
-            f"{source.id} has no image processor that transformers can read "
-            f"(preprocessor_config.json): {first_line(error)}"
-        ) from error

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference_app.evaluate.dataset import (
+    HELD_OUT,
     DatasetError,
     LabelledPicture,
     class_folders,
@@ -22,7 +23,6 @@ from inference_app.model.prepared import Label, sha256
 Features = NDArray[np.float32]  # (pictures, features)
 
 MIN_PICTURES = 5  # of a class
-HELD_OUT = 0.2  # of each class
 
 
 def labelled_folders(

@@ -149,12 +149,6 @@ def test_an_interrupted_training_leaves_nothing(data: Path, tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
-def test_only_a_head_can_be_trained(data: Path, tmp_path: Path) -> None:
-    done = run("train", "--data", data, "--output", tmp_path / "new")
-    assert done.returncode == 2
-    assert "Missing option '--head'" in done.stderr
-
-
 def test_the_documented_commands(data: Path, tmp_path: Path) -> None:
     install, *lines = DOCUMENTED
     assert install == "requirements/install.sh train"
