@@ -8,6 +8,7 @@ from inference_app.telemetry import metrics, request_log
 from inference_app.web import error_handlers, health, openapi, pages, protocols, routes
 from inference_app.web.admission import Admission
 from inference_app.web.api_keys import ApiKeys
+from inference_app.web.protocols import overlaps
 from inference_app.web.state import State
 
 
@@ -43,5 +44,6 @@ def _register_hooks(app: Flask) -> None:
     is on, registers its hook last, in each worker, and so runs first.
     """
     app.before_request(request_log.begin)
+    app.before_request(overlaps.settle)
     for hook in reversed((health.name_model, metrics.count, request_log.end)):
         app.after_request(hook)

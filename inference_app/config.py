@@ -16,7 +16,7 @@ from inference_app.errors import SettingError
 BUNDLED_MODEL = Path(__file__).parent / "bundled"
 KNOWN_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 # Other servers' protocols, each a module of web/protocols/.
-KNOWN_PROTOCOLS = ("kserve", "photoprism", "sagemaker", "torchserve", "vertex")
+KNOWN_PROTOCOLS = ("huggingface", "kserve", "photoprism", "sagemaker", "torchserve", "vertex")
 
 
 def int_range(min_: int, max_: int) -> Callable[[str], int]:

@@ -35,7 +35,7 @@ class Prediction:
     @property
     def name(self) -> str:
         """The first name of the label."""
-        return self.label.split(",")[0].strip()
+        return _first_name(self.label)
 
     @property
     def class_name(self) -> str:
@@ -58,6 +58,11 @@ class Answer:
     def scores(self) -> Scores:
         """The score of each class, float32 (classes,)."""
         return ACTIVATIONS[self.model.activation](self.logits)
+
+    @property
+    def name(self) -> str:
+        """The first name of the most likely class."""
+        return _first_name(self.model.labels[int(self.logits.argmax())].label)
 
     def top(self, k: int) -> list[Prediction]:
         """Return the `k` classes with the highest scores, the highest first."""
@@ -153,6 +158,10 @@ class Classifier:
     def decoding_for(self) -> float:
         """Return the CPU seconds of the decoding that has been running for longest, or 0."""
         return self._decoders.busy_for()
+
+
+def _first_name(label: str) -> str:
+    return label.split(",")[0].strip()
 
 
 def most_likely(scores: Scores, labels: Sequence[Label], top_k: int) -> list[Prediction]:

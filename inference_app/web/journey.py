@@ -10,7 +10,7 @@ from inference_app.errors import RequestError
 from inference_app.model.classifier import Answer, Picture
 from inference_app.model.prepared import PreparedModel
 from inference_app.telemetry import metrics
-from inference_app.telemetry.context import current
+from inference_app.telemetry.context import RequestContext, current
 from inference_app.web.admission import has_disconnected
 from inference_app.web.state import current_state
 
@@ -45,7 +45,18 @@ def classify(
             upload = read(request, state.settings.max_pictures)
         context.pictures = len(upload.pictures)
         admitted.has_pictures(len(upload.pictures))
-        return upload, classifier.infer_all(upload.pictures, context.timing, admitted)
+        answers = classifier.infer_all(upload.pictures, context.timing, admitted)
+    _note(answers, context)
+    return upload, answers
+
+
+def _note(answers: Sequence[Answer | RequestError], context: RequestContext) -> None:
+    """Note for the log the label of a single picture, or why the first that failed did."""
+    failures = [answer for answer in answers if isinstance(answer, RequestError)]
+    if failures:
+        context.error_type, context.error_message = failures[0].type, str(failures[0])
+    elif len(answers) == 1 and isinstance(answers[0], Answer):
+        context.label = answers[0].name
 
 
 def classify_first(

@@ -49,21 +49,11 @@ def respond(results: Sequence[Result], formatter: Formatter, parameters: Paramet
     """Return the response; its status is an error's only if none of the pictures has a result."""
     failures = [result for result in results if isinstance(result, RequestError)]
     all_failed = len(failures) == len(results)
-    _note(results, failures)
     if _wants_text(formatter, parameters) and not all_failed:
         return Response(to_text(results, formatter), mimetype=TEXT)
     reply = jsonify(to_json(results, formatter, ranked=parameters.top_k is not None))
     reply.status_code = failures[0].status if all_failed else 200
     return reply
-
-
-def _note(results: Sequence[Result], failures: Sequence[RequestError]) -> None:
-    """Note for the log the label of a single picture, or why the first that failed did."""
-    context = current()
-    if failures:
-        context.error_type, context.error_message = failures[0].type, str(failures[0])
-    elif len(results) == 1 and isinstance(results[0], list):
-        context.label = results[0][0].name
 
 
 def _wants_text(formatter: Formatter, parameters: Parameters) -> bool:

@@ -42,14 +42,15 @@ def check_log(server: Server) -> None:
 
 
 def test_the_app_answers_as_described(tmp_path: Path) -> None:
-    with serving(tmp_path, LOG_LEVEL="debug") as server:
+    with serving(tmp_path, LOG_LEVEL="debug", PROTOCOLS="none") as server:
         assert "8 selected / 8 total" in run(tmp_path, server.url)
         check_log(server)
 
 
 def test_the_stack_with_api_keys_answers_as_described(tmp_path: Path) -> None:
     (tmp_path / "keys.txt").write_text(KEY)
-    settings = {"API_KEYS_FILE": str(tmp_path / "keys.txt"), "LOG_LEVEL": "debug"}
+    keys = str(tmp_path / "keys.txt")
+    settings = {"API_KEYS_FILE": keys, "LOG_LEVEL": "debug", "PROTOCOLS": "none"}
     with fronted(tmp_path, "inference_app", **settings) as stack:
         run(tmp_path, stack.url)
         check_log(stack.app)

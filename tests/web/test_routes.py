@@ -166,7 +166,7 @@ def test_a_bad_parameter_is_refused_before_any_work(
     assert "read" not in response.headers["Server-Timing"]
 
 
-@pytest.mark.parametrize("path", ["/predict", "/", "/upload"])
+@pytest.mark.parametrize("path", ["/predict", "/upload"])
 @pytest.mark.parametrize(
     ("body", "status"),
     [

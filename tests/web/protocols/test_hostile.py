@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from tests.hostile import messages, pictures
 from tests.hostile.case import SURVIVES
@@ -32,15 +33,33 @@ class Route:
     content_type: str = "application/octet-stream"
     key: str | None = None
 
-
-def is_torchserve_error(body: Any) -> bool:
-    """Tell by the keys of TorchServe's errors."""
-    return set(body) == {"code", "type", "message"}
+    def post(
+        self, client: FlaskClient, picture: bytes, headers: dict[str, str] | None = None
+    ) -> TestResponse:
+        """Send a picture as the protocol's client does."""
+        return client.post(
+            self.path, data=self.wrap(picture), content_type=self.content_type, headers=headers
+        )
 
 
 def in_base64(picture: bytes) -> str:
     """Return a picture as JSON holds it."""
     return base64.b64encode(picture).decode()
+
+
+def in_inputs(picture: bytes) -> bytes:
+    """Wrap a picture as InferenceClient does when there are parameters."""
+    return json.dumps({"inputs": in_base64(picture)}).encode()
+
+
+def is_huggingface_error(body: Any) -> bool:
+    """Tell by the key of Hugging Face's errors."""
+    return set(body) == {"error"} and isinstance(body["error"], str)
+
+
+def is_torchserve_error(body: Any) -> bool:
+    """Tell by the keys of TorchServe's errors."""
+    return set(body) == {"code", "type", "message"}
 
 
 def as_crop(picture: bytes) -> bytes:
@@ -67,6 +86,8 @@ def kserve_body(picture: bytes) -> bytes:
 
 
 ROUTES = {
+    "huggingface": Route("/", in_inputs, is_huggingface_error, "application/json", "inputs"),
+    "huggingface, raw": Route("/", bytes, is_huggingface_error, key="inputs"),
     "kserve": Route(
         "/v2/models/resnet-tiny-imagenet/infer", kserve_body, is_kserve_error, key="inputs"
     ),
