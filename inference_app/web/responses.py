@@ -1,6 +1,7 @@
 """The formats of responses, one for each family of clients."""
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -51,7 +52,7 @@ def respond(results: Sequence[Result], formatter: Formatter, parameters: Paramet
     all_failed = len(failures) == len(results)
     if _wants_text(formatter, parameters) and not all_failed:
         return Response(to_text(results, formatter), mimetype=TEXT)
-    reply = jsonify(to_json(results, formatter, ranked=parameters.top_k is not None))
+    reply = jsonify(to_json(results, formatter, parameters))
     reply.status_code = failures[0].status if all_failed else 200
     return reply
 
@@ -59,28 +60,35 @@ def respond(results: Sequence[Result], formatter: Formatter, parameters: Paramet
 def _wants_text(formatter: Formatter, parameters: Parameters) -> bool:
     if parameters.format:
         return parameters.format == "text"
-    default = JSON if parameters.top_k else formatter.default  # a text has no ranking
+    default = JSON if parameters.is_ranked else formatter.default  # a text has no ranking
     return request.accept_mimetypes.best_match([default, JSON, TEXT], default) == TEXT
 
 
-def to_json(results: Sequence[Result], formatter: Formatter, *, ranked: bool) -> dict[str, Any]:
+def to_json(
+    results: Sequence[Result], formatter: Formatter, parameters: Parameters
+) -> dict[str, Any]:
     """Format the result of one picture, or those of several as a list of ``results``.
 
-    `ranked` adds the ranking as ``predictions``. ``success`` is whether no picture failed; if all
-    of several did, the first one's ``error`` is that of the request.
+    `parameters` may ask for a ranking as ``predictions``. ``success`` is whether no picture failed;
+    if all of several did, the first one's ``error`` is that of the request.
     """
-    each = [_one_to_json(result, formatter, ranked=ranked) for result in _numbered(results)]
+    each = [_one_to_json(result, formatter, parameters) for result in _numbered(results)]
     if len(each) == 1:
         return each[0]
     failed = ["error" in one for one in each]
     return (each[0] if all(failed) else {}) | {"success": not any(failed), "results": each}
 
 
-def _one_to_json(result: Result, formatter: Formatter, *, ranked: bool) -> dict[str, Any]:
+def _one_to_json(result: Result, formatter: Formatter, parameters: Parameters) -> dict[str, Any]:
     if isinstance(result, RequestError):
         return error_body(result.type, str(result), current().id)
-    ranking = {"predictions": [each.to_json() for each in result]} if ranked else {}
+    ranking = {"predictions": _ranking(result, parameters)} if parameters.is_ranked else {}
     return formatter.to_json(result[0]) | ranking
+
+
+def _ranking(predictions: Sequence[Prediction], parameters: Parameters) -> list[dict[str, Any]]:
+    least = -math.inf if parameters.threshold is None else parameters.threshold
+    return [each.to_json() for each in predictions if each.score >= least]
 
 
 def to_text(results: Sequence[Result], formatter: Formatter) -> str:

@@ -69,6 +69,6 @@ def classify_upload(formatters: Mapping[str, Formatter]) -> Response:
     """Classify a request's pictures; `formatters` are those of the fields that they come in."""
     parameters = read_parameters(request.args)
     upload, answers = journey.classify(read_upload)
-    top_k = parameters.top_k or 1
-    results = [each.top(top_k) if isinstance(each, Answer) else each for each in answers]
+    limit = parameters.limit
+    results = [each.top(limit) if isinstance(each, Answer) else each for each in answers]
     return respond(results, formatters[upload.field], parameters)

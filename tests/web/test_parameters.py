@@ -1,5 +1,7 @@
 """The query parameters: what they may be, and what a wrong one is answered with."""
 
+import sys
+
 import pytest
 from werkzeug.datastructures import MultiDict
 
@@ -13,11 +15,32 @@ def read(**query: str) -> Parameters:
 
 
 def test_there_may_be_none() -> None:
-    assert read() == Parameters(top_k=None, format=None)
+    assert read() == Parameters(top_k=None, threshold=None, format=None)
 
 
-def test_both_are_read() -> None:
-    assert read(top_k="5", format="text") == Parameters(5, "text")
+def test_all_are_read() -> None:
+    assert read(top_k="5", threshold="0.25", format="text") == Parameters(5, 0.25, "text")
+
+
+@pytest.mark.parametrize(
+    ("query", "limit", "is_ranked"),
+    [
+        ({}, 1, False),
+        ({"top_k": "3"}, 3, True),
+        ({"top_k": "3", "threshold": "0.5"}, 3, True),
+        ({"threshold": "0"}, sys.maxsize, True),
+    ],
+)
+def test_a_threshold_alone_limits_no_number(
+    query: dict[str, str], limit: int, is_ranked: bool
+) -> None:
+    assert (read(**query).limit, read(**query).is_ranked) == (limit, is_ranked)
+
+
+@pytest.mark.parametrize("threshold", ["", "x", "nan", "inf", "-inf", "1e999", "0,5"])
+def test_a_bad_threshold_is_refused(threshold: str) -> None:
+    with pytest.raises(BadRequest, match="threshold must be a number"):
+        read(threshold=threshold)
 
 
 @pytest.mark.parametrize("top_k", ["0", "-1", "x", "", "1.5", "9" * 5000])

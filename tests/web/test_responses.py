@@ -54,12 +54,12 @@ def test_the_densenet_systems_get_the_class_only() -> None:
 
 
 def test_one_picture_has_one_result() -> None:
-    formatted = responses.to_json([[TABBY, CRANE]], CLASS_ONLY, ranked=False)
+    formatted = responses.to_json([[TABBY, CRANE]], CLASS_ONLY, Parameters())
     assert formatted == {"class_id": "n02123045", "class_name": "tabby"}
 
 
 def test_a_ranking_is_added_when_it_is_asked_for() -> None:
-    formatted = responses.to_json([[TABBY, CRANE]], CLASS_ONLY, ranked=True)
+    formatted = responses.to_json([[TABBY, CRANE]], CLASS_ONLY, Parameters(top_k=5))
     assert formatted == {
         "class_id": "n02123045",
         "class_name": "tabby",
@@ -67,8 +67,20 @@ def test_a_ranking_is_added_when_it_is_asked_for() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("threshold", "listed"), [(0.75, [TABBY]), (0.5, [TABBY]), (0.0, [TABBY, CRANE]), (0.99, [])]
+)
+def test_a_threshold_leaves_out_what_scores_less(
+    threshold: float, listed: list[Prediction]
+) -> None:
+    parameters = Parameters(threshold=threshold)
+    formatted = responses.to_json([[TABBY, CRANE]], CLASS_ONLY, parameters)
+    assert formatted["predictions"] == [each.to_json() for each in listed]
+    assert formatted["class_name"] == "tabby"
+
+
 def test_several_pictures_have_a_list_of_results() -> None:
-    formatted = responses.to_json([[TABBY], [CRANE]], NESTED, ranked=False)
+    formatted = responses.to_json([[TABBY], [CRANE]], NESTED, Parameters())
     assert formatted == {
         "success": True,
         "results": [responses.nested(TABBY), responses.nested(CRANE)],
@@ -77,7 +89,7 @@ def test_several_pictures_have_a_list_of_results() -> None:
 
 @pytest.mark.usefixtures("in_request")
 def test_a_failure_takes_its_place_among_the_results() -> None:
-    formatted = responses.to_json([[TABBY], DAMAGED, [CRANE]], NESTED, ranked=False)
+    formatted = responses.to_json([[TABBY], DAMAGED, [CRANE]], NESTED, Parameters())
     assert formatted == {
         "success": False,
         "results": [
@@ -92,13 +104,13 @@ def test_a_failure_takes_its_place_among_the_results() -> None:
 def test_if_all_fail_the_first_error_is_the_request_s() -> None:
     first = failure("damaged_picture", "Picture 1 of 2: It ends too soon.")
     second = failure("unsupported_picture", "Picture 2 of 2: It is a film.")
-    formatted = responses.to_json([DAMAGED, FILM], NESTED, ranked=True)
+    formatted = responses.to_json([DAMAGED, FILM], NESTED, Parameters(top_k=5))
     assert formatted == first | {"results": [first, second]}
 
 
 @pytest.mark.usefixtures("in_request")
 def test_the_failure_of_a_single_picture_is_the_one_shape() -> None:
-    formatted = responses.to_json([DAMAGED], NESTED, ranked=True)
+    formatted = responses.to_json([DAMAGED], NESTED, Parameters(top_k=5))
     assert formatted == failure("damaged_picture", "It ends too soon.")
 
 
@@ -124,7 +136,7 @@ def test_a_failure_is_a_line_of_text() -> None:
         ([FILM, DAMAGED], 415),
     ],
 )
-@pytest.mark.parametrize("parameters", [Parameters(None, None), Parameters(None, "text")])
+@pytest.mark.parametrize("parameters", [Parameters(), Parameters(format="text")])
 @pytest.mark.usefixtures("in_request")
 def test_the_status_is_an_error_s_only_if_all_failed(
     results: list[Result], status: int, parameters: Parameters
