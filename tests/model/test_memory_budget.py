@@ -7,11 +7,13 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from inference_app.config import Settings
 from inference_app.errors import ClientDisconnected, Overloaded, TooLarge
+from inference_app.model import memory_budget
 from inference_app.model.deadline import Deadline
 from inference_app.model.memory_budget import BYTES_A_BYTE, MB, SHARES, MemoryBudget, Use
 
@@ -173,6 +175,22 @@ def test_the_budget_is_what_the_workers_leave(settings: Settings) -> None:
     assert 2_600 * MB > limits[0] > limits[1] > 1_000 * MB
     assert MemoryBudget.of_memory(few, 100 * MB).limit("pictures") == 0
     assert MemoryBudget.of_memory(few, None).limit("pictures") > 800 * MB
+
+
+def test_a_model_with_larger_weights_leaves_less(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory_budget, "available_memory", lambda: 4_000 * MB)
+    with (tmp_path / "model.bin").open("wb") as weights:
+        weights.truncate(500 * MB)
+    large = replace(settings, model_path=tmp_path)
+    budget = MemoryBudget.of_replica(settings)
+    with budget.reserve("pictures", 600 * MB, Deadline()):
+        before = budget.limit("pictures")
+        budget.fit(large)  # as a worker does that has another model than the first
+        assert before > budget.limit("pictures") > 0
+        assert budget.limit("pictures") == MemoryBudget.of_replica(large).limit("pictures")
+        assert budget.taken("pictures") == 600 * MB
 
 
 def test_half_the_workers_may_have_the_largest_body(settings: Settings) -> None:

@@ -13,11 +13,14 @@ import pytest
 import requests
 from PIL import Image
 
+from inference_app.config import BUNDLED_MODEL
+from inference_app.model import prepared
 from tests.conftest import ESPRESSO, encode
 from tests.stack.docker import PROJECT, compose, docker, inspect, needs_docker, run_docker
 from tests.stack.load import Load
 from tests.stack.running import Stack, answers, clean_environment
 from tests.support.contracts import CONTRACTS, Contract
+from tests.support.models import relabelled
 from tests.support.readme import commands
 from tests.support.server import free_port, wait_until
 
@@ -146,6 +149,27 @@ def test_an_image_goes_through_save_and_load_and_runs_alone(stack: Stack, tmp_pa
     finally:
         docker("rm", "--force", container)
         docker("rmi", "inference_app:moved")
+
+
+def test_no_request_fails_while_the_model_is_swapped(stack: Stack) -> None:
+    new = relabelled(stack.checkout / "models" / "new")
+    section = commands("docs/operating.md")["Another model without a gap"]
+    up, *swaps = [line.split()[2:] for line in section if line.startswith("docker compose")]
+    compose(stack, *up)
+    try:
+        with Load(stack.url, clients=4) as load:
+            for words in swaps:
+                load.wait_for(20)
+                compose(stack, *words)
+            load.wait_for(20)
+        assert load.failures == {}
+        hashes = {path: prepared.read(path).digest for path in (BUNDLED_MODEL, new)}
+        assert load.answers == {
+            (hashes[BUNDLED_MODEL], "espresso"),
+            (hashes[new], "other espresso"),
+        }
+    finally:
+        compose(stack, "up", "--detach", "--wait")
 
 
 def test_images_are_pushed_and_pulled(stack: Stack, registry: str) -> None:
