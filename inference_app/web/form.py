@@ -1,5 +1,7 @@
 """Pictures in a multipart form (RFC 7578)."""
 
+from collections.abc import Sequence
+
 from multipart import MultipartError, MultipartSegment, PushMultipartParser
 
 from inference_app.errors import BadRequest
@@ -17,23 +19,25 @@ _LIMITS = {
 _PLAIN = ("binary", "8bit", "7bit")  # RFC 2045, section 6: what encodes nothing
 
 
-def read_form(form: bytes, boundary: str) -> tuple[str, list[bytes]]:
-    """Return the first of FIELDS that the form has, and its pictures; raises BadRequest."""
+def read_form(
+    form: bytes, boundary: str, fields: Sequence[str] = FIELDS
+) -> tuple[str, list[bytes]]:
+    """Return the first of `fields` that the form has, and its pictures; raises BadRequest."""
     if not boundary:
         raise BadRequest(
             "The form's Content-Type has no boundary: let the library that writes the form set it."
         )
     try:
-        parts = _parts(form, boundary)
+        parts = _parts(form, boundary, fields)
     except MultipartError as error:
         raise BadRequest(f"The form cannot be read: {error}.") from None
-    for field in FIELDS:
+    for field in fields:
         if field in parts:
             return field, parts[field]
-    raise BadRequest(f"The form has no field 'image'; its fields: {_listed(parts)}.")
+    raise BadRequest(f"The form has no field '{fields[0]}'; its fields: {_listed(parts)}.")
 
 
-def _parts(form: bytes, boundary: str) -> dict[str, list[bytes]]:
+def _parts(form: bytes, boundary: str, fields: Sequence[str]) -> dict[str, list[bytes]]:
     """Return the contents of a form's parts by name.
 
     Not with Werkzeug's parser, which took a third of the time that a request costs beside decoding
@@ -44,7 +48,7 @@ def _parts(form: bytes, boundary: str) -> dict[str, list[bytes]]:
     with PushMultipartParser(boundary, len(form), **_LIMITS) as parser:
         for event in parser.parse(form):
             if isinstance(event, MultipartSegment):
-                name, chunks = _name(event), []
+                name, chunks = _name(event, fields), []
             elif event:
                 chunks.append(event)
             else:
@@ -52,10 +56,10 @@ def _parts(form: bytes, boundary: str) -> dict[str, list[bytes]]:
     return parts
 
 
-def _name(part: MultipartSegment) -> str:
+def _name(part: MultipartSegment, fields: Sequence[str]) -> str:
     """Return the part's field; raises BadRequest if it is a picture's and holds it encoded."""
     name: str = part.name or ""
-    if name in FIELDS:
+    if name in fields:
         encoding = part.header("Content-Transfer-Encoding", "binary").strip().lower()
         if encoding not in _PLAIN:
             raise BadRequest(f"The form's '{name}' is in {encoding[:20]}: send the file's bytes.")
