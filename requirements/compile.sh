@@ -25,5 +25,7 @@ lock dev pyproject.toml --extra finetune --extra tracing --extra train --group d
 lock ../post_request/requirements --group client
 lock ../post_request/requirements-load --group load
 lock ../tests/clients/requirements --group clients
+lock ../tests/clients/clouds --group clouds
+lock ../tests/clients/label-studio --group label-studio
 # torch names the CUDA packages that it needs by itself; the CPU build must not get them.
 sed -i -E '/^(nvidia|cuda|triton)-?/d' requirements/{prepare,finetune,dev}.txt

@@ -2,7 +2,7 @@
 
 Python's are those of the dependency group `clients`, locked in `requirements.txt` beside this file;
 Node's are in `node/package-lock.json`. Both are installed when a test first needs them, and again
-when a lock changes.
+when a lock changes. What is too large to be among them has a group, a lock and a folder of its own.
 """
 
 import hashlib
@@ -21,14 +21,15 @@ LOCK = HERE / "requirements.txt"
 NODE_LOCK = HERE / "node" / "package-lock.json"
 
 
-def python() -> Path:
-    """Return the Python that has the clients, once they are installed."""
-    found = FOLDER / "bin" / "python"
-    if not _is_current(FOLDER, LOCK):
+def python(group: str = "") -> Path:
+    """Return the Python that has the clients, or those of a group, once they are installed."""
+    folder, lock = (REPO / f".venv-{group}", HERE / f"{group}.txt") if group else (FOLDER, LOCK)
+    found = folder / "bin" / "python"
+    if not _is_current(folder, lock):
         uv = shutil.which("uv") or Path(sys.executable).with_name("uv")
-        _run(uv, "venv", "--quiet", "--clear", "--python", sys.executable, FOLDER)
-        _run(uv, "pip", "install", "--quiet", "--python", found, "--requirement", LOCK)
-        _seal(FOLDER, LOCK)
+        _run(uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder)
+        _run(uv, "pip", "install", "--quiet", "--python", found, "--requirement", lock)
+        _seal(folder, lock)
     return found
 
 
@@ -43,9 +44,9 @@ def node() -> Path:
     return folder
 
 
-def run_python(program: str, *arguments: str, **environment: str) -> str:
+def run_python(program: str, *arguments: str, group: str = "", **environment: str) -> str:
     """Run one of the programs with the Python that has the clients; return what it prints."""
-    return _run(python(), PROGRAMS / program, *arguments, **environment)
+    return _run(python(group), PROGRAMS / program, *arguments, **environment)
 
 
 def run_node(program: str, *arguments: str, **environment: str) -> str:
