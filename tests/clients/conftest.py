@@ -1,5 +1,6 @@
 """What the tests of clients share: a server, one with API keys, and one that is not ready."""
 
+import math
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from inference_app.app import create_app
 from inference_app.config import Settings
+from inference_app.model.classifier import Classifier
+from inference_app.web.state import state_of
 from tests.support.server import Server, serving
 
 KEY = "a-key-that-the-tests-use"
@@ -38,21 +41,25 @@ class Unready:
 
     url: str
     paths: list[str]
+    refusals: float = math.inf  # after so many requests the model is loaded
 
 
 @pytest.fixture
-def unready(settings: Settings) -> Iterator[Unready]:
+def unready(settings: Settings, classifier: Classifier) -> Iterator[Unready]:
     """Serve an app whose model is not loaded."""
-    app, paths = create_app(settings), list[str]()
+    app, unready = create_app(settings), Unready("", [])
 
     def counted(environ: dict[str, Any], start_response: Any) -> Any:
-        paths.append(environ["PATH_INFO"])
+        if len(unready.paths) >= unready.refusals:
+            state_of(app).classifier = classifier
+        unready.paths.append(environ["PATH_INFO"])
         return app(environ, start_response)
 
     server = make_server("127.0.0.1", 0, counted, threaded=True, request_handler=_Silent)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield Unready(f"http://127.0.0.1:{server.server_port}", paths)
+    unready.url = f"http://127.0.0.1:{server.server_port}"
+    yield unready
     server.shutdown()
     thread.join()
     server.server_close()

@@ -12,6 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import REPO
 
 HERE = Path(__file__).parent
@@ -36,6 +38,8 @@ def python(group: str = "") -> Path:
 def node() -> Path:
     """Return the folder of Node's clients, once they are installed, with none of their scripts."""
     folder = FOLDER.with_name(".venv-clients-node")
+    if not (shutil.which("node") and shutil.which("npm")):
+        pytest.skip("needs Node: apt-get install nodejs npm")
     if not _is_current(folder, NODE_LOCK):
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(NODE_LOCK.parent, folder)
@@ -54,6 +58,12 @@ def run_node(program: str, *arguments: str, **environment: str) -> str:
     folder = node()
     shutil.copyfile(PROGRAMS / program, folder / program)  # Node looks for packages beside it
     return _run("node", folder / program, *arguments, **environment)
+
+
+def run_newman(collection: Path, *arguments: str) -> str:
+    """Run a collection of Postman's; return what newman prints. It fails as the collection does."""
+    newman = node() / "node_modules" / "newman" / "bin" / "newman.js"
+    return _run("node", newman, "run", collection, "--disable-unicode", *arguments)
 
 
 def _run(*command: str | Path, **environment: str) -> str:
