@@ -71,3 +71,19 @@ target "app" {
     ) : "${IMAGE_PREFIX}inference_app:${tag}"
   ]
 }
+
+# For GPUs, with torch and CUDA: gigabytes, so that it is built by its name alone.
+target "app-gpu" {
+  inherits   = ["published"]
+  platforms  = ["linux/amd64"]
+  dockerfile = "inference_app/Dockerfile"
+  target     = "app"
+  args = {
+    MODEL_ID     = MODELS[0].id
+    ENGINE       = "torch"
+    REQUIREMENTS = "prepare"
+    TORCH        = "cuda"
+    HF_ENDPOINT  = HF_ENDPOINT
+  }
+  tags = [for tag in ["${VERSION}-gpu", "gpu"] : "${IMAGE_PREFIX}inference_app:${tag}"]
+}

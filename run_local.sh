@@ -2,6 +2,7 @@
 # The whole stack without Docker: NGINX on HTTP_PORT (8080) in front of Gunicorn on PORT (8000).
 #   ./run_local.sh                                   serves the bundled demonstration model
 #   MODEL_ID=microsoft/resnet-50 ./run_local.sh      a model of the Hugging Face Hub, or a folder
+#   ENGINE=torch MODEL_ID=... ./run_local.sh         runs the model with torch
 #   HTTP_HOST=0.0.0.0 ./run_local.sh                 also for other machines
 # With TLS_CERTIFICATE and TLS_KEY: HTTPS on HTTPS_PORT (8443). Ctrl-C stops it. docs/settings.md has
 # all settings, which are read from the environment.
@@ -65,6 +66,12 @@ choose_model() {
     inference_app/prepare/prepare.sh "$model_id" "$MODEL_PATH"
   fi
   export MODEL_PATH
+}
+
+choose_python() { # torch is in the environment that prepares models
+  grep -qs '^ "engine": "torch"' "${MODEL_PATH:-}/manifest.json" || return 0
+  requirements/install.sh prepare
+  python=.venv-prepare/bin/python
 }
 
 check_port() { # NAME HOST PORT
@@ -147,6 +154,7 @@ trap 'exit 143' TERM
 
 requirements/install.sh serve
 choose_model
+choose_python
 check_port HTTP_PORT "$http_host" "$http_port"
 start
 show

@@ -15,6 +15,7 @@ from inference_app.errors import RequestError, UserError
 from inference_app.evaluate.command import evaluate
 from inference_app.model import prepared
 from inference_app.model.classifier import Classifier
+from inference_app.model.engine import check_installed
 from inference_app.pool.run_folder import RunFolder
 from inference_app.prepare import MissingPackagesError, is_prepared, prepare_model
 from inference_app.swap import swap
@@ -53,7 +54,7 @@ def serve(waitress: bool) -> None:
     """Serve POST /predict with Gunicorn; settings come from the environment (see README.md)."""
     settings = Settings.from_environment()
     # A bad model or a bad key ends here, not in a loop of dying workers.
-    prepared.read(settings.model_path)
+    check_installed(prepared.read(settings.model_path))
     ApiKeys(settings.api_keys_file)
     tracing.check()
     if waitress:
@@ -103,6 +104,13 @@ def classify(files: tuple[str, ...], top_k: int | None, as_json: bool) -> None:
 @click.option("--output", type=click.Path(path_type=Path), help="Folder to write [models/NAME].")
 @click.option("--revision", help="Commit, branch or tag on the Hub.")
 @click.option("--precision", type=click.Choice(["auto", "fp32", "bf16"]), default="auto")
+@click.option(
+    "--engine",
+    type=click.Choice(list(prepared.NETWORKS)),
+    default="openvino",
+    envvar="ENGINE",
+    help="What runs it: torch takes what OpenVINO cannot, and GPUs.",
+)
 @click.option("--name", help="What clients see [the last part of MODEL_ID].")
 @click.option(
     "--pictures", type=click.Path(path_type=Path), help="Folder of pictures to compare answers on."
@@ -115,6 +123,7 @@ def prepare(
     output: Path | None,
     revision: str | None,
     precision: str,
+    engine: str,
     name: str | None,
     pictures: Path | None,
     labels: Path | None,
@@ -127,11 +136,11 @@ def prepare(
     """
     name = prepared.plain_name(name or _name(model_id))
     folder = output or Path("models") / name
-    if is_prepared(folder, model_id, revision, precision, name, pictures, labels):
+    if is_prepared(folder, model_id, revision, precision, name, pictures, labels, engine):
         click.echo(f"{folder} is prepared already", err=True)
     else:
         report = partial(click.echo, err=True)
-        prepare_model(model_id, folder, revision, precision, name, report, pictures, labels)
+        prepare_model(model_id, folder, revision, precision, name, report, pictures, labels, engine)
     click.echo(folder)
 
 

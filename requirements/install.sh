@@ -29,14 +29,17 @@ check_python() {
     fail "$venv was made with another Python than $python; to use this one, remove $venv first"
 }
 
-# torch's CPU build is a fifth of the default one, but has an index of its own, which uv knows and
-# not every machine can reach.
+# torch's CPU build is a fifth of the default one, which is for GPUs (TORCH=cuda), but has an index of
+# its own, which uv knows and not every machine can reach.
 install_with_torch() {
   "$venv/bin/pip" install --quiet --quiet uv
   export VIRTUAL_ENV=$venv
   local cpu=--torch-backend=cpu size="1.5 GB"
-  "$venv/bin/uv" pip install --quiet --dry-run $cpu -r "$lock" 2>/dev/null ||
-    { cpu='' && size="5.6 GB, since torch's build for CPUs alone cannot be reached"; }
+  if [[ ${TORCH:-cpu} == cuda ]]; then
+    cpu='' size="5.6 GB, with CUDA"
+  elif ! "$venv/bin/uv" pip install --quiet --dry-run $cpu -r "$lock" 2>/dev/null; then
+    cpu='' size="5.6 GB, since torch's build for CPUs alone cannot be reached"
+  fi
   echo "The packages take about $size" >&2
   # shellcheck disable=SC2086 # no argument where it is empty
   "$venv/bin/uv" pip install $cpu -r "$lock"

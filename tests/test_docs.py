@@ -45,6 +45,7 @@ RUN_IN = {
     "docs/migrating.md": {},
     "docs/models.md": {
         "Preparing a model": "stack/test_readme.py",
+        "With torch, and on GPUs": "stack/test_local.py",
         "Measuring a model": "evaluate/test_command.py",
         "Training a head": "train/test_command.py",
     },

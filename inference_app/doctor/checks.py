@@ -19,6 +19,7 @@ from inference_app.doctor import machine
 from inference_app.errors import UserError
 from inference_app.memory import available_memory
 from inference_app.model import image, prepared
+from inference_app.model.engine import check_installed
 from inference_app.model.engine.openvino import arithmetic
 from inference_app.model.memory_budget import BYTES_A_BYTE, MB, MemoryBudget, replica_needs
 from inference_app.model.runtime import openvino
@@ -130,6 +131,7 @@ def _nginx_port() -> Finding:
 def _model(settings: Settings) -> Finding:
     try:
         model = prepared.read(settings.model_path)
+        check_installed(model)
     except UserError as error:
         return Finding("fail", "model", str(error))
     found = f"{model.name}, {len(model.labels)} classes, each file as it was prepared"

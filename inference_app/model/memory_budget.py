@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 from inference_app.config import Settings
@@ -26,6 +27,8 @@ MB = 1_000_000
 # Measured, as PSS after requests: what is there once; what a worker has beside its weights, which
 # was 37 MB (the bundled model) to 138 (DenseNet-121). See docs/operating.md.
 SHARED, WORKER_MIN, WORKER_MAX = 100 * MB, 35 * MB, 140 * MB
+# What torch adds: its libraries once, and to each worker.
+TORCH_SHARED, TORCH_MIN, TORCH_MAX = 200 * MB, 250 * MB, 450 * MB
 BYTES_A_BYTE = 3  # of a body, while it is parsed: room for its copies
 DECODER = 35 * MB  # a process that decodes expensive images, of which a worker has one or more
 UNKNOWN = 2_000 * MB  # the budget where the memory of the machine is not known
@@ -50,12 +53,22 @@ class Needs(NamedTuple):
 
 def replica_needs(settings: Settings) -> Needs:
     """Return what the workers of a replica take, without requests."""
-    weights = sum(file.stat().st_size for file in settings.model_path.glob("model.bin"))
     workers, decoders = settings.workers, max(settings.workers, available_cpus())
+    shared, engine = _engine_needs(settings.model_path)
     return Needs(
-        SHARED + workers * (WORKER_MIN + weights),
-        SHARED + workers * (WORKER_MAX + weights) + decoders * DECODER,
+        SHARED + shared + workers * (WORKER_MIN + engine.min),
+        SHARED + shared + workers * (WORKER_MAX + engine.max) + decoders * DECODER,
     )
+
+
+def _engine_needs(model: Path) -> tuple[int, Needs]:
+    """Return what the engine of a prepared model takes once, and in each worker."""
+    sizes = {file.name: file.stat().st_size for file in model.glob("model.*")}
+    if "model.safetensors" not in sizes:
+        weights = sizes.get("model.bin", 0)
+        return 0, Needs(weights, weights)
+    weights = sizes["model.safetensors"]  # of 32 bits; in 16 they are held beside it for a moment
+    return TORCH_SHARED, Needs(TORCH_MIN + weights // 2, TORCH_MAX + weights * 3 // 2)
 
 
 def _shares(settings: Settings, memory: int | None) -> tuple[int, int, int]:

@@ -1,11 +1,12 @@
 """The prepared model on disk: a folder that holds all that serving needs.
 
-model.xml, model.bin   the network as OpenVINO IR; input uint8, NHWC; output logits, float32
+model.xml, model.bin   the network as OpenVINO IR; input uint8, NHWC; output logits, float32; or,
+                       for torch, config.json and model.safetensors: a classifier of transformers
 labels.json            class index -> class id (WordNet id where known) and label
 preprocessing.json     resize, crop, interpolation, mean, std
 README.md              the model's card, where its source has one
-manifest.json          name, source, revision, precision, activation, parity with the original,
-                       SHA-256 of every file, versions, date
+manifest.json          name, engine, source, revision, precision, activation, parity with the
+                       original, SHA-256 of every file, versions, date
 """
 
 import hashlib
@@ -23,7 +24,11 @@ from inference_app.model.activation import ACTIVATIONS
 from inference_app.model.preprocessing import Preprocessing
 
 FORMAT = 2
-FILES = {"model.xml", "model.bin", "labels.json", "preprocessing.json"}
+NETWORKS = {  # by engine
+    "openvino": {"model.xml", "model.bin"},
+    "torch": {"config.json", "model.safetensors"},
+}
+FILES = {"labels.json", "preprocessing.json"}
 
 
 class Label(NamedTuple):
@@ -37,13 +42,15 @@ class Label(NamedTuple):
 class PreparedModel:
     """A prepared model that was read and found whole; `labels` is by class index.
 
-    `precision` is ``auto``, ``fp32`` or ``bf16``; `activation`, a key of ACTIVATIONS, turns logits
-    into scores. `digest` tells it from all others: the first 12 digits of the manifest's SHA-256.
+    `engine`, a key of NETWORKS, runs it in `precision`: ``auto``, ``fp32`` or ``bf16``;
+    `activation`, a key of ACTIVATIONS, turns logits into scores. `digest` tells it from all others:
+    the first 12 digits of the manifest's SHA-256.
     """
 
     folder: Path
     name: str
     digest: str
+    engine: str
     precision: str
     activation: str
     manifest: dict[str, Any]
@@ -61,6 +68,11 @@ def is_bundled(manifest: dict[str, Any]) -> bool:
     return manifest.get("bundled") is True
 
 
+def engine_of(manifest: dict[str, Any]) -> str:
+    """Return what runs a model; the first manifests do not say it."""
+    return str(manifest.get("engine", "openvino"))
+
+
 def read(folder: Path) -> PreparedModel:
     """Read a prepared model and check every file against the manifest.
 
@@ -68,7 +80,8 @@ def read(folder: Path) -> PreparedModel:
     """
     manifest = read_manifest(folder)
     try:
-        for name in FILES | set(manifest["files"]):
+        engine = engine_of(manifest)
+        for name in FILES | NETWORKS[engine] | set(manifest["files"]):
             _check(folder / name, manifest["files"][name])
         labels = json.loads((folder / "labels.json").read_text("utf-8"))
         preprocessing = json.loads((folder / "preprocessing.json").read_text("utf-8"))
@@ -78,6 +91,7 @@ def read(folder: Path) -> PreparedModel:
             folder=folder,
             name=manifest["name"],
             digest=sha256(folder / "manifest.json")[:12],
+            engine=engine,
             precision=manifest["precision"],
             activation=manifest["activation"],
             manifest=manifest,

@@ -12,6 +12,7 @@ from inference_app.config import Settings
 from inference_app.cpus import cpus_of_worker
 from inference_app.errors import SettingError
 from inference_app.model.classifier import Classifier
+from inference_app.model.engine import preload
 from inference_app.model.memory_budget import MemoryBudget
 from inference_app.pool import open_files, shared_memory
 from inference_app.pool.boot_signals import end_workers_that_boot
@@ -36,8 +37,10 @@ threads = settings.threads
 worker_connections = open_files.connections(open_files.raise_limit(threads), threads)
 graceful_timeout = settings.graceful_timeout
 
-# The model is loaded after the fork: OpenVINO's threads do not survive one.
+# The model is loaded after the fork: no engine's threads survive one.
 preload_app = False
+
+raw_env = ["HF_HUB_OFFLINE=1"]  # a model is its folder: transformers asks no hub
 
 # NGINX opens a connection for each request: one kept open would hold a thread, and be reset with
 # its worker.
@@ -61,6 +64,7 @@ def on_starting(server: Arbiter) -> None:
     """Log what is printed from now on, and what the system allows too little of."""
     logs.capture()
     end_workers_that_boot()
+    preload(settings.model_path)
     if worker_connections < open_files.CONNECTIONS:
         fields = {"connections": worker_connections}
         server.log.warning("few files may be open: see ulimit -Hn", extra={"fields": fields})

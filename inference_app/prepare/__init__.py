@@ -31,6 +31,7 @@ def is_prepared(
     name: str,
     pictures: Path | None = None,
     labels: Path | None = None,
+    engine: str = "openvino",
 ) -> bool:
     """Return whether `folder` holds, undamaged, just what `prepare_model` would make.
 
@@ -40,14 +41,15 @@ def is_prepared(
     Raises PrepareError if what is asked for cannot be read.
     """
     try:
-        held = prepared.read(folder).manifest
+        model = prepared.read(folder)
     except UserError:
         return False
-    local = local_source(model_id)
+    local, held = local_source(model_id), model.manifest
     wanted = local or Source(model_id, revision or held["source"]["revision"], folder)
     facts = {"name": name, "source": wanted.facts(), "precision": precision}
     asked, used = given(pictures, labels), held.get("given", {})
-    return asked.items() <= used.items() and all(held[key] == fact for key, fact in facts.items())
+    same = asked.items() <= used.items() and model.engine == engine
+    return same and all(held[key] == fact for key, fact in facts.items())
 
 
 def prepare_model(
@@ -59,10 +61,12 @@ def prepare_model(
     report: Report,
     pictures: Path | None = None,
     labels: Path | None = None,
+    engine: str = "openvino",
 ) -> None:
     """Fetch, convert, check and write; `folder` appears only when all of it went well.
 
-    `pictures` is a folder to compare answers on, `labels` a file that names the classes.
+    `pictures` is a folder to compare answers on, `labels` a file that names the classes, `engine` a
+    key of `prepared.NETWORKS`.
 
     Raises PrepareError, with one line that says what to do, or PreparedModelError if `folder`
     holds something else or cannot be written.
@@ -79,13 +83,14 @@ def prepare_model(
                 "Install it with: requirements/install.sh prepare"
             ) from error
         report("Loading it")
-        facts = convert(load(source, labels), new, precision, pictures, report)
+        facts = convert(load(source, labels), new, engine, precision, pictures, report)
         card = source.path / "README.md"
         if card.exists():
             shutil.copyfile(card, new / "README.md")
         prepared.write_manifest(
             new,
             name=name,
+            engine=engine,
             source=source.facts(),
             precision=precision,
             given=given(pictures, labels),

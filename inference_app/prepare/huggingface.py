@@ -8,14 +8,12 @@ import transformers
 from PIL import Image
 
 from inference_app.errors import PrepareError
+from inference_app.model.engine.torch import SAFELY, load_classifier
 from inference_app.prepare.labels import labels_of
 from inference_app.prepare.original import Answer, Original
 from inference_app.prepare.processor import preprocessing_of
 from inference_app.prepare.reason import first_line
 from inference_app.prepare.source import Source
-
-# No code and no pickles out of a model's folder, ever; nor a look at the network.
-SAFELY = {"trust_remote_code": False, "local_files_only": True}
 
 
 class Logits(torch.nn.Module):
@@ -43,6 +41,7 @@ def load(source: Source) -> Original:
         labels=labels_of(model.config),
         activation=activation_of(model.config),
         answer=partial(_answer, pipeline),
+        save=partial(model.save_pretrained, max_shard_size="1TB"),  # in one file
     )
 
 
@@ -73,16 +72,8 @@ def _answer(pipeline: Any, picture: Image.Image) -> Answer:
 
 
 def _load_model(source: Source) -> Any:
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
     try:
-        model, loading = transformers.AutoModelForImageClassification.from_pretrained(
-            source.path,
-            use_safetensors=True,
-            dtype="float32",
-            output_loading_info=True,
-            **SAFELY,
-        )
+        model, loading = load_classifier(source.path, output_loading_info=True)
     except Exception as error:
         raise PrepareError(f"{source.id} cannot be loaded: {first_line(error)}") from error
     _check_weights(source, loading["missing_keys"])

@@ -2,18 +2,27 @@
 
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from openvino.preprocess import PrePostProcessor
 from torch.fx.experimental.const_fold import split_const_subgraphs
 
 from inference_app.errors import PrepareError
+from inference_app.model.activation import Scores
 from inference_app.model.preprocessing import Preprocessing
 from inference_app.model.runtime import openvino
 from inference_app.prepare.reason import first_line
+
+Pixels = NDArray[np.uint8]
+
+
+class CannotBeConvertedError(PrepareError):
+    """OpenVINO lacks something that the network does."""
 
 
 def write(
@@ -33,8 +42,21 @@ def write(
         converted.reshape([-1, 3, height, width])
         converted = _take_pictures(converted, preprocessing)
     except Exception as error:
-        raise PrepareError(f"the network cannot be converted: {first_line(error)}") from error
+        why = f"the network cannot be converted: {first_line(error)}"
+        raise CannotBeConvertedError(why) from error
     _save(converted, path, compress_to_fp16=precision != "fp32")
+
+
+def read(path: Path) -> Callable[[Pixels], Scores]:
+    """Return a written network as a function, in fp32, from pixels, uint8 (1, H, W, 3), to logits.
+
+    Raises PrepareError.
+    """
+    try:
+        network = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        return lambda pixels: np.array(network([pixels])[0][0])
+    except RuntimeError as error:
+        raise PrepareError(f"the converted network does not run: {first_line(error)}") from error
 
 
 @contextmanager

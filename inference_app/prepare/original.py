@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -24,7 +25,8 @@ class Original:
     """A classifier.
 
     `network` turns pixel values, float32 (N, 3, H, W), into logits, float32 (N, classes);
-    `labels` is as in labels.json, `activation` a key of ACTIVATIONS.
+    `labels` is as in labels.json, `activation` a key of ACTIVATIONS. `save` writes what the engine
+    torch loads, for a model that it can.
     """
 
     network: torch.nn.Module
@@ -32,3 +34,4 @@ class Original:
     labels: list[dict[str, str]]
     activation: str
     answer: Callable[[Image.Image], Answer]
+    save: Callable[[Path], None] | None = None

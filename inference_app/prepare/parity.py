@@ -16,10 +16,8 @@ from inference_app.errors import PrepareError
 from inference_app.model import image
 from inference_app.model.activation import ACTIVATIONS, Scores
 from inference_app.model.preprocessing import Preprocessing
-from inference_app.model.runtime import openvino
 from inference_app.prepare.original import Answer, Original
 from inference_app.prepare.pictures import pictures
-from inference_app.prepare.reason import first_line
 
 Pixels = NDArray[np.uint8]
 
@@ -52,12 +50,17 @@ class Parity:
         )
 
 
-def check(original: Original, network: Path, precision: str, folder: Path | None) -> Parity:
-    """Compare answers to pictures, of `folder` or drawn here, computed in fp32.
+def check(
+    original: Original,
+    infer: Callable[[Pixels], Scores],
+    precision: str,
+    folder: Path | None,
+) -> Parity:
+    """Compare answers to pictures, of `folder` or drawn here, with those of the original.
 
-    Raises PrepareError if they differ by more than rounding.
+    `infer` is what was prepared, in fp32: logits, float32 (classes,), of pixels, uint8
+    (1, H, W, 3). Raises PrepareError if they differ by more than rounding.
     """
-    infer = _compile(network)
     compared = [_compare(original, infer, picture) for picture in pictures(folder)]
     agreed, differences, errors = zip(*compared, strict=True)
     found = Parity(len(agreed), sum(agreed), _digits(max(differences)), _digits(max(errors)))
@@ -98,14 +101,6 @@ def reference_logits(original: Original, pixels: Pixels) -> Scores:
         logits = original.network(torch.from_numpy(normalised).permute(0, 3, 1, 2))
         first: Scores = logits[0].numpy()
         return first
-
-
-def _compile(path: Path) -> Callable[[Pixels], Scores]:
-    try:
-        network = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-        return lambda pixels: np.array(network([pixels])[0][0])
-    except RuntimeError as error:
-        raise PrepareError(f"the converted network does not run: {first_line(error)}") from error
 
 
 def _pixels(picture: Image.Image, preprocessing: Preprocessing) -> Pixels:

@@ -7,9 +7,10 @@ from typing import Any
 import transformers
 
 from inference_app.errors import PrepareError
+from inference_app.model.engine.torch import SAFELY
 from inference_app.model.prepared import Label
 from inference_app.model.preprocessing import Preprocessing
-from inference_app.prepare.huggingface import SAFELY, load_processor
+from inference_app.prepare.huggingface import load_processor
 from inference_app.prepare.labels import labels_of
 from inference_app.prepare.processor import preprocessing_of
 from inference_app.prepare.reason import first_line

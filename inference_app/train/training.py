@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from inference_app.errors import UserError
 from inference_app.evaluate.dataset import LabelledPicture
 from inference_app.evaluate.report import Report
 from inference_app.evaluate.run import Run, load, run
@@ -32,6 +33,8 @@ def train_head(model: Path, data: Path, folder: Path, name: str, say: Say) -> Re
     head.check_installed()
     with prepared.writing(folder) as new:
         base = prepared.read(model)
+        if base.engine != "openvino":
+            raise UserError(f"{model} is for {base.engine}: prepare it without --engine")
         body = network.without_classifier(openvino.Core().read_model(model / "model.xml"))
         labels, pictures = labelled_folders(data, base.labels)
         say(f"Computing the features of {len(pictures)} pictures with {base.name}")

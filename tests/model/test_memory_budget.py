@@ -15,7 +15,14 @@ from inference_app.config import Settings
 from inference_app.errors import ClientDisconnected, Overloaded, TooLarge
 from inference_app.model import memory_budget
 from inference_app.model.deadline import Deadline
-from inference_app.model.memory_budget import BYTES_A_BYTE, MB, SHARES, MemoryBudget, Use
+from inference_app.model.memory_budget import (
+    BYTES_A_BYTE,
+    MB,
+    SHARES,
+    MemoryBudget,
+    Use,
+    replica_needs,
+)
 
 
 def soon() -> Deadline:
@@ -207,3 +214,15 @@ def test_reserving_little_costs_little() -> None:
         with budget.reserve("pictures", 100_000, Deadline()):
             pass
     assert time.perf_counter() - start < 0.5
+
+
+def test_torch_needs_room_in_each_worker(tmp_path: Path) -> None:
+    needs = {}
+    for weights in ("model.bin", "model.safetensors"):
+        folder = tmp_path / weights
+        folder.mkdir()
+        (folder / weights).write_bytes(bytes(1 * MB))
+        needs[weights] = replica_needs(Settings(model_path=folder, workers=2))
+    openvino, torch = needs.values()
+    assert torch.min - openvino.min > 2 * 200 * MB
+    assert torch.max - openvino.max > torch.min - openvino.min

@@ -176,22 +176,22 @@ def other_weights(original: Original) -> Original:
     ],
 )
 def test_other_answers_are_refused(original: Original, written: Path, wrong: Any, why: str) -> None:
-    parity.check(original, written, "fp32", None)
+    parity.check(original, network.read(written), "fp32", None)
     with pytest.raises(PrepareError, match=why):
-        parity.check(wrong(original), written, "fp32", None)
+        parity.check(wrong(original), network.read(written), "fp32", None)
 
 
 def test_answers_that_are_no_numbers_are_refused(original: Original, tmp_path: Path) -> None:
     torch.nn.init.constant_(head_of(original), float("nan"))
     network.write(original.network, original.preprocessing, tmp_path / "model.xml", "fp32")
     with pytest.raises(PrepareError, match="nan"):
-        parity.check(original, tmp_path / "model.xml", "fp32", None)
+        parity.check(original, network.read(tmp_path / "model.xml"), "fp32", None)
 
 
 def test_a_damaged_network_is_refused(original: Original, written: Path) -> None:
     written.with_suffix(".bin").write_bytes(b"")
     with pytest.raises(PrepareError, match="does not run"):
-        parity.check(original, written, "fp32", None)
+        parity.check(original, network.read(written), "fp32", None)
 
 
 @pytest.mark.parametrize(

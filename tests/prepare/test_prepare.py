@@ -65,6 +65,7 @@ def test_a_second_run_does_nothing(second_run: Callable[..., int]) -> None:
     "other",
     [
         ("--precision", "bf16"),
+        ("--precision", "fp32", "--engine", "torch"),
         ("--precision", "fp32", "--name", "other", "--output", "models/tiny"),
     ],
     ids=str,

@@ -109,7 +109,7 @@ def test_a_model_of_the_hub_is_prepared(online: CommandLine, acme: Model, hub: H
     assert (model.folder / "README.md").read_bytes() == b"# A card\n"
     wanted = {"config.json", "preprocessor_config.json", "model.safetensors", "README.md"}
     assert sorted(hub.downloads) == sorted(wanted)
-    for line in ("Fetching acme/tiny\n", "Converting the network", "Prepared models/tiny\n"):
+    for line in ("Fetching acme/tiny\n", "Writing the network", "Prepared models/tiny\n"):
         assert line in run.stderr
 
     offline = CommandLine(online.folder)

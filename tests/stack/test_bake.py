@@ -80,3 +80,25 @@ def test_what_is_unknown_is_not_said() -> None:
 
 def test_tests_need_no_model_of_the_hub() -> None:
     assert set(bake("bundled")) == {"nginx", "app-bundled"}
+
+
+def test_the_image_for_gpus_has_torch_and_is_built_by_name_alone() -> None:
+    (target,) = bake("app-gpu", **RELEASE).values()
+    wanted = {"ENGINE": "torch", "REQUIREMENTS": "prepare", "TORCH": "cuda"}
+    assert target["args"].items() >= wanted.items()
+    assert target["tags"] == [f"you/inference_app:{tag}" for tag in (f"{__version__}-gpu", "gpu")]
+    dockerfile = (REPO / target["dockerfile"]).read_text("utf-8")
+    assert all(f"ARG {name}=" in dockerfile for name in wanted)
+
+
+def test_compose_gives_each_replica_a_gpu() -> None:
+    files = ["-f", "docker-compose.yml", "-f", "docker-compose.gpu.yml"]
+    command = ["docker", "compose", *files, "config", "--format", "json"]
+    done = subprocess.run(command, cwd=REPO, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    app = json.loads(done.stdout)["services"]["inference_app"]
+    (gpu,) = app["deploy"]["resources"]["reservations"]["devices"]
+    assert (gpu["driver"], gpu["count"], gpu["capabilities"]) == ("nvidia", 1, ["gpu"])
+    assert app["environment"]["WORKERS"] == "1"
+    assert app["build"]["args"].items() >= {"ENGINE": "torch", "TORCH": "cuda"}.items()
+    assert app["read_only"]

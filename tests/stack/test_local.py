@@ -16,6 +16,7 @@ from tests.conftest import ESPRESSO
 from tests.stack.load import Load
 from tests.stack.running import Stack, clean_environment, workers
 from tests.support.contracts import CONTRACTS, Contract
+from tests.support.readme import commands
 from tests.support.server import free_port, wait_until
 
 Start = Callable[..., Stack]
@@ -136,3 +137,9 @@ def test_a_model_of_ones_own_is_prepared_once(
         assert prepared == (times == "first"), stack.output.read_text()
         ready = requests.get(f"{stack.url}/readyz", timeout=30)
         assert ready.json()["model"] == "my-resnet"
+    (line,) = commands("docs/models.md")["With torch, and on GPUs"]
+    assert line == "ENGINE=torch MODEL_ID=microsoft/resnet-50 ./run_local.sh"
+    stack = start_local(checkout, MODEL_ID=str(resnet_source), ENGINE="torch")
+    manifest = json.loads((checkout / "models/my-resnet/manifest.json").read_text())
+    assert manifest["engine"] == "torch"
+    assert "LABEL_" in stack.output.read_text()

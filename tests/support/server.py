@@ -117,6 +117,7 @@ def serving(
         wait_until(
             lambda: server.ended() or len(server.workers()) == int(str(settings["WORKERS"])),
             "all workers are ready",
+            within=180,  # to import torch takes long on a busy machine
         )
         assert not server.ended(), stderr.read_text() + stdout.read_text()
         yield server

@@ -14,6 +14,7 @@ import requests
 from inference_app.config import BUNDLED_MODEL
 from inference_app.model import prepared
 from tests.conftest import REPO, encode
+from tests.support.engines import prepare_tiny
 from tests.support.readme import commands
 from tests.support.server import environment, serving
 from tests.train.drawn import SHAPES, draw, draw_folder
@@ -194,3 +195,10 @@ def test_the_documented_packages_are_enough(tmp_path: Path) -> None:
         text=True,
     )
     assert trained.returncode == 0, trained.stderr
+
+
+def test_a_model_for_torch_is_not_trained(data: Path, tmp_path: Path) -> None:
+    base = prepare_tiny("torch", tmp_path)
+    done = train("--model", base, "--data", data, "--output", tmp_path / "out")
+    assert done.returncode == 1
+    assert done.stderr == f"error: {base} is for torch: prepare it without --engine\n"
