@@ -185,6 +185,14 @@ def measure_accuracy() -> None:
     _write("accuracy", accuracy.measure())
 
 
+@cli.command("rounding")
+def measure_rounding() -> None:
+    """Measure what 8 bits cost clients that normalise."""
+    from benchmarks import rounding
+
+    _write("rounding", rounding.measure())
+
+
 @cli.command("head")
 def measure_head() -> None:
     """Measure a head that `train` fits, beside scikit-learn."""
