@@ -18,16 +18,18 @@ from safetensors import SafetensorError
 from inference_app.errors import UserError
 from inference_app.model import prepared
 
-KEPT = 3  # checkpoints: the best one, the last one, and one while another is written
 AVERAGE = "average.pt"
-_COPIES = 4 * (KEPT + 1) + 1  # of the weights: weights, Adam's two moments, average; and the result
+# How many times the weights are on the disk: as they are, Adam's two moments and the average, in
+# the best checkpoint, the last one and the one that is being written; and the result.
+_COPIES = 4 * 3 + 1
 # What Python and safetensors, and what torch says of a full disk.
 _FULL = ("No space left", "File too large", "unexpected pos", "failed writing")
 
 
 def folder(output: Path) -> Path:
     """Return the folder of a training's checkpoints."""
-    return output.with_name(output.name + ".training").resolve()
+    output = output.resolve()
+    return output.with_name(output.name + ".training")
 
 
 def check_output(output: Path) -> None:
@@ -87,12 +89,19 @@ def last(where: Path) -> Path | None:
     return next((path for path in reversed(found) if path.exists()), None)
 
 
-def complete(where: Path, step: int, average: dict[str, Any]) -> None:
-    """Write the last file of a checkpoint: with it, and never without, the checkpoint counts."""
+def complete(where: Path, step: int, best_step: int, average: dict[str, Any]) -> None:
+    """Write the last file of a checkpoint: with it, and never without, the checkpoint counts.
+
+    Then those before are removed, except for the best one.
+    """
     file = where / f"checkpoint-{step}" / AVERAGE
     new = file.with_suffix(".new")
     torch.save(average, new)
     new.replace(file)
+    for path in where.glob("checkpoint-*"):
+        if path.name not in (f"checkpoint-{step}", f"checkpoint-{best_step}"):
+            (path / AVERAGE).unlink(missing_ok=True)  # first: what is left does not count
+            shutil.rmtree(path)
 
 
 def average(checkpoint: Path) -> dict[str, Any]:

@@ -91,7 +91,8 @@ class KeepAverage(TrainerCallback):  # type: ignore[misc]
 
     def on_save(self, args: Any, state: Any, *_: Any, **__: Any) -> None:
         """Complete a checkpoint."""
-        checkpoints.complete(Path(args.output_dir), state.global_step, self._average.state_dict())
+        where, average = Path(args.output_dir), self._average.state_dict()
+        checkpoints.complete(where, state.global_step, state.best_global_step, average)
 
 
 class Progress(TrainerCallback):  # type: ignore[misc]
@@ -108,14 +109,14 @@ class Progress(TrainerCallback):  # type: ignore[misc]
             )
 
     def on_evaluate(
-        self, _: Any, state: Any, __: Any, metrics: dict[str, float], **___: Any
+        self, args: Any, state: Any, _: Any, metrics: dict[str, float], **__: Any
     ) -> None:
         """Say the figures on the held-out pictures; raises UserError if training diverged."""
         loss = metrics["eval_loss"]
         if not math.isfinite(loss):
             raise UserError(
                 f"training diverged in epoch {state.epoch:.0f}: choose a smaller --learning-rate "
-                f"than {state.log_history[0].get('learning_rate', 0):.1g}"
+                f"than {args.learning_rate:g}"
             )
         self._say(
             f"epoch {state.epoch:.0f} of {state.num_train_epochs} done: held-out loss {loss:.3f}, "
@@ -141,7 +142,6 @@ def trainer(
         bf16=native_bf16(),
         eval_strategy="epoch",
         save_strategy="epoch",
-        save_total_limit=checkpoints.KEPT,
         load_best_model_at_end=True,
         metric_for_best_model="top_1",
         greater_is_better=True,

@@ -4,7 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from inference_app.evaluate.dataset import DatasetError, LabelledPicture, labelled_pictures
+from inference_app.evaluate.dataset import (
+    DatasetError,
+    LabelledPicture,
+    held_out,
+    labelled_pictures,
+)
 from inference_app.model.prepared import Label
 
 LABELS = (
@@ -52,3 +57,16 @@ def test_a_folder_without_pictures_is_refused(tmp_path: Path, files: tuple[str, 
 def test_a_folder_that_is_missing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="cannot be read: No such file"):
         labelled_pictures(tmp_path / "missing", LABELS)
+
+
+def test_a_picture_is_held_out_by_its_contents(tmp_path: Path) -> None:
+    data = folder(tmp_path, *(f"tabby/{index}.jpg" for index in range(200)))
+    for index, file in enumerate(sorted((data / "tabby").iterdir())):
+        file.write_text(str(index))
+    pictures = labelled_pictures(data, LABELS)
+    found = held_out(pictures)
+    assert 20 <= len(found) <= 60
+    texts = {each.file.read_text() for each in found}
+    found[0].file.rename(data / "tabby" / "renamed.jpg")
+    assert {each.file.read_text() for each in held_out(labelled_pictures(data, LABELS))} == texts
+    assert len(held_out(pictures)) == len(found) - 1  # what cannot be read is left out

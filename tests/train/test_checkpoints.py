@@ -25,16 +25,37 @@ def checkpoint(where: Path, step: int, best: int = 10) -> Path:
 
 
 def test_a_checkpoint_without_its_last_file_is_removed(tmp_path: Path) -> None:
-    for step in (10, 20, 100):
+    for step in (10, 20):
         checkpoint(tmp_path, step)
-    checkpoints.complete(tmp_path, 10, {})
-    checkpoints.complete(tmp_path, 20, NETWORK.state_dict())
+        checkpoints.complete(tmp_path, step, 10, NETWORK.state_dict())
+    checkpoint(tmp_path, 100)
     (tmp_path / "checkpoint-100" / "average.new").write_bytes(b"half")
     last = checkpoints.last(tmp_path)
     assert last == tmp_path / "checkpoint-20"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-10", "checkpoint-20"]
     assert torch.equal(checkpoints.average(last)["weight"], NETWORK.weight)
     assert checkpoints.best(last) == tmp_path / "checkpoint-10"
+
+
+def test_the_best_and_the_last_checkpoint_are_kept(tmp_path: Path) -> None:
+    for step, best in ((10, 10), (20, 20), (30, 20), (40, 20)):
+        checkpoint(tmp_path, step)
+        checkpoints.complete(tmp_path, step, best, {})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-20", "checkpoint-40"]
+
+
+def test_a_checkpoint_whose_removal_was_interrupted_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint(tmp_path, 10)
+    checkpoints.complete(tmp_path, 10, 10, {})
+    checkpoint(tmp_path, 20)
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "rmtree", lambda _: None)
+        checkpoints.complete(tmp_path, 20, 20, {})
+    assert (tmp_path / "checkpoint-10").exists()
+    shutil.rmtree(tmp_path / "checkpoint-20")
+    assert checkpoints.last(tmp_path) is None
 
 
 def test_without_a_checkpoint_training_starts(tmp_path: Path) -> None:
@@ -81,7 +102,7 @@ def test_a_disk_that_is_too_small_is_refused_before_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(20, 10, 10**7))
-    with pytest.raises(UserError, match="need 17 MB, and the disk has 10 MB left"):
+    with pytest.raises(UserError, match="need 13 MB, and the disk has 10 MB left"):
         checkpoints.begin(tmp_path / "new", PLAN, NETWORK)
 
 
