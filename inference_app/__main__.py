@@ -116,7 +116,9 @@ def classify(files: tuple[str, ...], top_k: int | None, as_json: bool) -> None:
     "--pictures", type=click.Path(path_type=Path), help="Folder of pictures to compare answers on."
 )
 @click.option(
-    "--labels", type=click.Path(path_type=Path), help="File with the classes of a .pth or .pkl."
+    "--labels",
+    type=click.Path(path_type=Path),
+    help="File with the classes of a .pth or .mar.",
 )
 def prepare(
     model_id: str,
@@ -131,7 +133,8 @@ def prepare(
     """Turn MODEL_ID, an image classifier, into a prepared model.
 
     MODEL_ID is an id on the Hugging Face Hub, such as microsoft/resnet-50, a local folder in
-    Hugging Face format, or a file of torchvision's ResNet-50 or DenseNet-121 (.pth, .pt, .pkl).
+    Hugging Face format, or a file of torchvision's ResNet-50 or DenseNet-121 (.pth, .pt, .pkl, or
+    TorchServe's .mar).
     Precision `auto` computes in bf16 on CPUs that have it natively, in fp32 on others.
     """
     name = prepared.plain_name(name or _name(model_id))

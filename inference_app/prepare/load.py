@@ -3,16 +3,20 @@
 from pathlib import Path
 
 from inference_app.errors import PrepareError
-from inference_app.prepare import huggingface, torchvision_file
+from inference_app.prepare import huggingface, torchserve_archive, torchvision_file
 from inference_app.prepare.original import Original
 from inference_app.prepare.source import Source
 
 
 def load(source: Source, labels: Path | None) -> Original:
-    """Load a folder in Hugging Face format, or a file of torch's; raises PrepareError.
+    """Load a folder in Hugging Face format, or a file of torch's or TorchServe's.
+
+    Raises PrepareError.
 
     `labels` is a file that names the classes of a file that does not.
     """
+    if source.path.suffix == ".mar" and source.path.is_file():
+        return torchserve_archive.load(source.path, labels)
     if source.path.is_file():
         return torchvision_file.load(source.path, labels)
     if labels:

@@ -18,7 +18,7 @@ from inference_app.prepare.reason import first_line
 _FILES = ("config.json", "preprocessor_config.json", "README.md", "model*.safetensors*")
 
 
-IMPORTED = (".pth", ".pt", ".pkl")
+IMPORTED = (".pth", ".pt", ".pkl", ".mar")
 _ADDRESS = re.compile(r"https?://[^/]+/([^/]+/[^/?#]+)")
 
 
