@@ -53,6 +53,11 @@ def run_python(program: str, *arguments: str, group: str = "", **environment: st
     return _run(python(group), PROGRAMS / program, *arguments, **environment)
 
 
+def run_tool(name: str, *arguments: str) -> str:
+    """Run a command that one of the clients brings; return what it prints."""
+    return _run(python().with_name(name), *arguments)
+
+
 def run_node(program: str, *arguments: str, **environment: str) -> str:
     """Run one of the programs with Node, which finds the clients; return what it prints."""
     folder = node()
