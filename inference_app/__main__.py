@@ -16,7 +16,7 @@ from inference_app.evaluate.command import evaluate
 from inference_app.model import prepared
 from inference_app.model.classifier import Classifier
 from inference_app.model.engine import check_installed
-from inference_app.pool.run_folder import RunFolder
+from inference_app.pool.run_folder import RunFolder, Served
 from inference_app.prepare import MissingPackagesError, is_prepared, prepare_model
 from inference_app.swap import swap
 from inference_app.telemetry import tracing
@@ -54,7 +54,8 @@ def serve(waitress: bool) -> None:
     """Serve POST /predict with Gunicorn; settings come from the environment (see README.md)."""
     settings = Settings.from_environment()
     # A bad model or a bad key ends here, not in a loop of dying workers.
-    check_installed(prepared.read(settings.model_path))
+    model = prepared.read(settings.model_path)
+    check_installed(model)
     ApiKeys(settings.api_keys_file)
     tracing.check()
     if waitress:
@@ -65,10 +66,10 @@ def serve(waitress: bool) -> None:
     config = Path(__file__).with_name("pool") / "gunicorn.conf.py"
     command = [sys.executable, "-m", "inference_app.pool.arbiter", "--config", str(config)]
     # What workers count in: in memory, so that a full disk cannot stop them. Gunicorn removes it.
-    folder = RunFolder.make(settings.port).path
+    folder = RunFolder.make(settings.port, Served.of(model)).path
     run = {
         "PROMETHEUS_MULTIPROC_DIR": str(folder),
-        "MODEL_PATH": str(settings.model_path.resolve()),
+        "MODEL_PATH": str(model.folder.resolve()),
         "PORT": str(settings.port),  # where a container's health check finds it
     }
     environ = ALLOCATOR | os.environ | run

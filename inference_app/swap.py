@@ -13,7 +13,8 @@ from inference_app.evaluate.run import load
 from inference_app.model import prepared
 from inference_app.model.classifier import Classifier
 from inference_app.model.decoder_process import yield_to_others
-from inference_app.pool.run_folder import RunFolder
+from inference_app.model.prepared import PreparedModel
+from inference_app.pool.run_folder import RunFolder, Served
 from inference_app.timing import Timing
 from inference_app.web import pages
 
@@ -38,22 +39,31 @@ def swap(folder: Path, check: Path | None, agreement: float | None) -> None:
     server = RunFolder.find(Settings.from_environment().port)
     yield_to_others()
     with server.reserved():
-        old, new = server.model, folder.resolve()
+        old, new = server.served, prepared.read(folder)
         pictures = predict.find([str(check or SAMPLES)], predict.suffixes(KNOWN_FORMATS))
         click.echo(f"Checking {folder} on {len(pictures)} pictures", err=True)
         classes = _classes(new, pictures)
         if agreement is not None:
-            _compare(classes, _classes(old, pictures), agreement)
+            _compare(classes, _classes(_read_again(old), pictures), agreement)
         click.echo("Replacing the workers one by one", err=True)
-        if not server.ask(new):
+        if not server.ask(Served.of(new)):
             raise UserError(f"{folder} could not be loaded by the server, whose log says why")
-    model = prepared.read(new)
-    click.echo(f"{model.name} {model.digest} is served; back: inference-app swap {old}", err=True)
+    click.echo(f"{new.name} {new.digest} is served, instead of {old.folder}", err=True)
 
 
-def _classes(model: Path, pictures: Sequence[str]) -> list[str]:
+def _read_again(old: Served) -> PreparedModel:
+    model = prepared.read(old.folder)
+    if model.digest != old.digest:
+        raise UserError(
+            f"{old.folder} is not the model that is served any more: nothing can be compared with "
+            "it. Prepare new models in folders of their own"
+        )
+    return model
+
+
+def _classes(model: PreparedModel, pictures: Sequence[str]) -> list[str]:
     """Return the class id that a model gives each picture; raises UserError."""
-    classifier = load(prepared.read(model))
+    classifier = load(model)
     return [_class(classifier, picture) for picture in pictures]
 
 

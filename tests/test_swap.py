@@ -50,10 +50,14 @@ def test_a_model_is_replaced_and_put_back(server: Server, other: Path) -> None:
     digest = prepared.read(other).digest
     status, said = swap(server.port, other)
     assert (status, served(server)) == (0, digest)
-    assert said == f"other {digest} is served; back: inference-app swap {BUNDLED_MODEL}"
+    assert said == f"other {digest} is served, instead of {BUNDLED_MODEL}"
     copied = shutil.copytree(other, other.with_name("copy"))
     assert swap(server.port, copied, "--check", SAMPLES, "--agreement", "1")[0] == 0
-    assert swap(server.port, said.rpartition(" ")[2])[0] == 0
+    sealed(copied, name="changed")
+    status, said = swap(server.port, other, "--agreement", "1")
+    assert status == 1
+    assert said.startswith(f"error: {copied} is not the model that is served any more")
+    assert swap(server.port, BUNDLED_MODEL)[0] == 0
 
 
 def test_a_model_that_disagrees_is_not_served(server: Server, other: Path) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from gunicorn import arbiter
 from gunicorn.app.wsgiapp import WSGIApplication
 
-from inference_app.pool.run_folder import DROPPED, SERVED, RunFolder
+from inference_app.pool.run_folder import DROPPED, SERVED, RunFolder, Served
 
 
 class Arbiter(arbiter.Arbiter):  # type: ignore[misc] # Gunicorn has no type hints
@@ -29,9 +29,8 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc] # Gunicorn has no type hin
 
     def __init__(self, app: Any) -> None:
         self._run = RunFolder(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
-        self._run.model = os.environ["MODEL_PATH"]
         self._last_old = 0  # age of the youngest worker to be replaced; 0: no swap is under way
-        self._on_trial = False
+        self._on_trial: Served | None = None
         self._stopping: Any = None  # an old worker that was told to
         super().__init__(app)
 
@@ -68,25 +67,25 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc] # Gunicorn has no type hin
         if not self._last_old:
             self._begin(self._run.take_wanted())
         elif self._on_trial and any(each.is_ready for each in new):
-            self._promote(old)
+            self._promote(self._on_trial, old)
         elif self._on_trial and len(new) < self.worker_age - self._last_old:
-            self._drop(new)
+            self._drop(self._on_trial, new)
         elif not old:
             self._end(SERVED)
         elif not self._on_trial:
             self._stop_one(old, new)
 
-    def _begin(self, model: str | None) -> None:
-        if model is not None:
-            os.environ["MODEL_PATH"] = model
-            self._last_old, self._on_trial = self.worker_age, True
+    def _begin(self, model: Served | None) -> None:
+        if model:
+            os.environ["MODEL_PATH"] = str(model.folder)
+            self._last_old, self._on_trial = self.worker_age, model
             self.log.info("a new model is on trial", extra=_fields(model))
 
-    def _promote(self, old: list[Any]) -> None:
-        self._run.model, self._on_trial = os.environ["MODEL_PATH"], False
+    def _promote(self, model: Served, old: list[Any]) -> None:
+        self._run.served, self._on_trial = model, None
         for each in old:
             each.is_retired = True
-        self.log.info("the new model is served", extra=_fields(self._run.model))
+        self.log.info("the new model is served", extra=_fields(model))
 
     def _stop_one(self, old: list[Any], new: list[Any]) -> None:
         """Stop the oldest if there are enough without it; once: twice would interrupt its end."""
@@ -95,20 +94,20 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc] # Gunicorn has no type hin
             self._stopping = min(old, key=lambda each: each.age)
             self.kill_worker(self._stopping.pid, signal.SIGTERM)
 
-    def _drop(self, new: list[Any]) -> None:
-        self.log.error("the new model is dropped", extra=_fields(os.environ["MODEL_PATH"]))
-        os.environ["MODEL_PATH"] = str(self._run.model)
+    def _drop(self, model: Served, new: list[Any]) -> None:
+        self.log.error("the new model is dropped", extra=_fields(model))
+        os.environ["MODEL_PATH"] = str(self._run.served.folder)
         for each in new:
             self.kill_worker(each.pid, signal.SIGTERM)
         self._end(DROPPED)
 
     def _end(self, outcome: str) -> None:
-        self._last_old, self._on_trial = 0, False
+        self._last_old, self._on_trial = 0, None
         self._run.report(outcome)
 
 
-def _fields(model: object) -> dict[str, Any]:
-    return {"fields": {"model": str(model)}}
+def _fields(model: Served) -> dict[str, Any]:
+    return {"fields": {"model": model.digest, "folder": str(model.folder)}}
 
 
 class Service(WSGIApplication):  # type: ignore[misc] # Gunicorn has no type hints

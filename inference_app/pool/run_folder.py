@@ -1,7 +1,7 @@
 """What a running server and a command on its machine tell each other: files in a folder in memory.
 
 lock     held for as long as the server lives
-model    the folder of the prepared model that is served
+served   the prepared model that is served
 wanted   the one to be served instead: a command writes it, the server takes it away
 outcome  what became of that: ``served`` or ``dropped``
 swap     held by the command that asks
@@ -13,13 +13,26 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from inference_app.errors import UserError
+from inference_app.model.prepared import PreparedModel
 from inference_app.pool import shared_memory
 
 SERVED, DROPPED = "served", "dropped"
 POLL = 0.1  # seconds between two looks for the outcome
+
+
+class Served(NamedTuple):
+    """A prepared model: the digest that it had, and its folder, which may have changed since."""
+
+    digest: str
+    folder: Path
+
+    @classmethod
+    def of(cls, model: PreparedModel) -> "Served":
+        """Return what servers and commands tell each other of a model."""
+        return cls(model.digest, model.folder.resolve())
 
 
 class RunFolder:
@@ -29,9 +42,11 @@ class RunFolder:
         self.path = path
 
     @classmethod
-    def make(cls, port: int) -> "RunFolder":
+    def make(cls, port: int, served: Served) -> "RunFolder":
         """Make the folder of a server that will listen on `port`."""
-        return cls(Path(tempfile.mkdtemp(prefix=_prefix(port), dir=shared_memory.folder())))
+        made = cls(Path(tempfile.mkdtemp(prefix=_prefix(port), dir=shared_memory.folder())))
+        made.served = served
+        return made
 
     @classmethod
     def find(cls, port: int) -> "RunFolder":
@@ -68,37 +83,37 @@ class RunFolder:
                 raise UserError("another swap is under way: wait for its end")
             yield
 
-    def ask(self, model: Path) -> bool:
+    def ask(self, wanted: Served) -> bool:
         """Ask the server for another model; return whether all its workers serve it in the end.
 
         Raises UserError if the server stops meanwhile.
         """
         (self.path / "outcome").unlink(missing_ok=True)
-        self._write("wanted", str(model))
+        self._write("wanted", _text(wanted))
         while (outcome := self._read("outcome")) is None:
             if not self.is_alive():
                 raise UserError("the server has stopped")
             time.sleep(POLL)
         return outcome == SERVED
 
-    def take_wanted(self) -> str | None:
+    def take_wanted(self) -> Served | None:
         """Return the model that a command asks for, once."""
         wanted = self._read("wanted")
         (self.path / "wanted").unlink(missing_ok=True)
-        return wanted
+        return None if wanted is None else _served(wanted)
 
     def report(self, outcome: str) -> None:
         """Tell the command that asked what became of it."""
         self._write("outcome", outcome)
 
     @property
-    def model(self) -> Path:
-        """The folder of the model that is served."""
-        return Path(self._read("model") or "")
+    def served(self) -> Served:
+        """The model that is served."""
+        return _served(self._read("served") or "")
 
-    @model.setter
-    def model(self, folder: str) -> None:
-        self._write("model", folder)
+    @served.setter
+    def served(self, model: Served) -> None:
+        self._write("served", _text(model))
 
     def _read(self, name: str) -> str | None:
         try:
@@ -115,6 +130,15 @@ class RunFolder:
 
 def _prefix(port: int) -> str:
     return f"inference_app-{port}-"
+
+
+def _text(model: Served) -> str:
+    return f"{model.digest} {model.folder}"
+
+
+def _served(text: str) -> Served:
+    digest, _, folder = text.partition(" ")
+    return Served(digest, Path(folder))
 
 
 def _lock(file: IO[str]) -> bool:

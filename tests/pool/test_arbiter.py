@@ -11,7 +11,7 @@ import requests
 from inference_app.config import BUNDLED_MODEL
 from inference_app.cpus import cpus_of_worker
 from inference_app.model import prepared
-from inference_app.pool.run_folder import RunFolder
+from inference_app.pool.run_folder import RunFolder, Served
 from tests.stack.load import Load
 from tests.support.models import relabelled
 from tests.support.server import Server, serving, wait_until
@@ -21,6 +21,11 @@ from tests.support.server import Server, serving, wait_until
 def other(tmp_path: Path) -> Path:
     """Return a model that names every class otherwise."""
     return relabelled(tmp_path / "other")
+
+
+def named(model: Path) -> Served:
+    """Return what a command would ask for."""
+    return Served("0", model)
 
 
 def living(server: Server) -> list[int]:
@@ -40,8 +45,9 @@ def test_no_request_fails_while_models_come_and_go(tmp_path: Path, other: Path) 
         folder = RunFolder.find(server.port)
         for model in (other, BUNDLED_MODEL):
             load.wait_for(20)
-            assert folder.ask(model)
-            assert folder.model == model
+            wanted = Served.of(prepared.read(model))
+            assert folder.ask(wanted)
+            assert folder.served == wanted
         load.wait_for(20)
         assert load.failures == {}
         assert load.outcomes["refused"] == 0
@@ -63,11 +69,11 @@ def test_a_model_that_cannot_be_loaded_changes_nothing(tmp_path: Path, other: Pa
     (other / "model.bin").write_bytes(b"")
     with serving(tmp_path) as server, Load(server.url, clients=2) as load:
         folder, workers = RunFolder.find(server.port), living(server)
-        assert not folder.ask(other)
-        assert not folder.ask(tmp_path / "nothing")  # which is a bad MODEL_PATH, too
+        assert not folder.ask(named(other))
+        assert not folder.ask(named(tmp_path / "nothing"))  # which is a bad MODEL_PATH, too
         load.wait_for(10)
         assert load.failures == {}
-        assert folder.model == BUNDLED_MODEL
+        assert folder.served.folder == BUNDLED_MODEL
         assert living(server) == workers
         assert server.log(message="the new model is dropped", level="error")
         os.kill(workers[0], signal.SIGKILL)
@@ -79,7 +85,7 @@ def test_a_worker_that_is_killed_after_a_swap_comes_back_with_the_new_model(
     tmp_path: Path, other: Path
 ) -> None:
     with serving(tmp_path) as server:
-        assert RunFolder.find(server.port).ask(other)
+        assert RunFolder.find(server.port).ask(named(other))
         for pid in living(server):
             os.kill(pid, signal.SIGKILL)
         wait_until(lambda: len(server.workers()) == 6, "both are replaced")
@@ -92,7 +98,7 @@ def test_a_worker_that_is_killed_while_it_is_on_trial_ends_the_swap(
     """The kernel may kill it, where memory is short."""
     with serving(tmp_path) as server:
         folder, workers = RunFolder.find(server.port), living(server)
-        (folder.path / "wanted").write_text(str(other))
+        (folder.path / "wanted").write_text(f"0 {other}")
         children = psutil.Process(server.process.pid).children
         wait_until(lambda: len(children()) == 3, "a worker is on trial")
         (booting,) = {each.pid for each in children()} - {*workers}
@@ -107,7 +113,7 @@ def test_swaps_leave_nothing_behind(tmp_path: Path, other: Path) -> None:
         folder, used = RunFolder.find(server.port), []
         master = psutil.Process(server.process.pid)
         for model in (other, BUNDLED_MODEL, other):
-            assert folder.ask(model)
+            assert folder.ask(named(model))
             files = len(list(folder.path.iterdir()))
             used.append((files, master.num_fds(), master.num_threads(), len(master.children())))
         assert used[0] == used[-1]
