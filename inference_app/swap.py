@@ -13,6 +13,7 @@ from inference_app.evaluate.run import load
 from inference_app.model import prepared
 from inference_app.model.classifier import Classifier
 from inference_app.model.decoder_process import yield_to_others
+from inference_app.model.engine import check_installed
 from inference_app.model.prepared import PreparedModel
 from inference_app.pool.run_folder import RunFolder, Served
 from inference_app.timing import Timing
@@ -63,6 +64,7 @@ def _read_again(old: Served) -> PreparedModel:
 
 def _classes(model: PreparedModel, pictures: Sequence[str]) -> list[str]:
     """Return the class id that a model gives each picture; raises UserError."""
+    check_installed(model)
     classifier = load(model)
     return [_class(classifier, picture) for picture in pictures]
 
