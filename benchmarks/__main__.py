@@ -61,6 +61,19 @@ def measure_peak(model: str) -> None:
     _write(f"peak-{model}", peak.measure(models.RANDOM[model]()))
 
 
+@cli.command("int8")
+@model_option
+@click.option("--seconds", default=5, show_default=True, help="Duration of each load.")
+def measure_int8(model: str, seconds: int) -> None:
+    """Measure a network in int8 beside itself in bf16."""
+    from benchmarks import int8, models
+
+    forms = {"bf16": models.RANDOM[model](), "int8": models.random_int8(model)}
+    results = int8.measure(forms, models.source(model), seconds)
+    _write(f"int8-{model}", results)
+    click.echo(int8.table(results))
+
+
 @cli.command("growth")
 def measure_growth() -> None:
     """Measure throughput and memory by workers and megapixels."""

@@ -5,8 +5,10 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
-from inference_app.prepare import is_prepared, prepare_model
+from inference_app.prepare import calibration, is_prepared, prepare_model
+from inference_app.prepare.pictures import dead_leaves
 
 FOLDER = Path("models")
 _report = partial(print, file=sys.stderr)
@@ -28,6 +30,21 @@ def random_densenet_121() -> Path:
 
 
 RANDOM = {"resnet-50": random_resnet_50, "densenet-121": random_densenet_121}
+
+
+def random_int8(name: str) -> Path:
+    """Prepare the random model `name` in int8; its agreement with fp32 means nothing."""
+    from inference_app.prepare import quantise
+
+    RANDOM[name]()  # saves the source
+    folder, drawn = FOLDER / f"random-{name}-int8", FOLDER / "drawn"
+    if not is_prepared(folder, str(source(name)), None, "int8", folder.name):
+        drawn.mkdir(exist_ok=True)
+        for number in range(calibration.MIN_CALIBRATING + calibration.MIN_CHECKING):
+            dead_leaves((320, 240), number).save(drawn / f"{number}.png")
+        with patch.object(quantise, "MIN_AGREEMENT", 0):
+            prepare_model(str(source(name)), folder, None, "int8", folder.name, _report, drawn)
+    return folder
 
 
 def _prepared(name: str, save: Callable[[Path], None]) -> Path:

@@ -46,6 +46,7 @@ RUN_IN = {
     "docs/models.md": {
         "Preparing a model": "stack/test_readme.py",
         "With torch, and on GPUs": "stack/test_local.py",
+        "int8": "prepare/test_quantise.py",
         "Measuring a model": "evaluate/test_command.py",
         "Training a head": "train/test_command.py",
     },

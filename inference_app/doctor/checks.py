@@ -150,9 +150,11 @@ def _precision(settings: Settings) -> Finding:
         return Finding("fail", "precision", "unknown without a model")
     core = openvino.Core()
     uses, best = arithmetic(core, asked), arithmetic(core, "auto")
-    slow = uses == "bf16" != best
+    features = machine.cpu_features()
+    slow_int8 = uses == "int8" and bool(features) and not machine.INT8 & set(features)
+    found = f"{asked}: computes in {uses}{', at half the speed without VNNI' * slow_int8}"
     advice = "this CPU has no bf16: prepare the model with --precision auto"
-    return _judge("precision", f"{asked}: computes in {uses}", (slow, "warn", advice))
+    return _judge("precision", found, (uses == "bf16" != best, "warn", advice))
 
 
 def _workers(settings: Settings) -> Finding:

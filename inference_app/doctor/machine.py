@@ -7,7 +7,12 @@ from inference_app.cpus import CGROUP
 from inference_app.memory import PROC, read_limit, read_text
 
 # Those that OpenVINO's speed depends on, as Linux calls them on x86 and on Arm.
-_FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "asimd", "sve", "bf16")
+_FEATURES = (
+    "avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8",
+    "asimd", "asimddp", "sve", "bf16",
+)  # fmt: skip
+# Those that multiply in int8 and add up in 32 bits, in one instruction.
+INT8 = {"avx_vnni", "avx512_vnni", "amx_int8", "asimddp"}
 
 
 def in_container() -> bool:

@@ -6,7 +6,7 @@ labels.json            class index -> class id (WordNet id where known) and labe
 preprocessing.json     resize, crop, interpolation, mean, std
 README.md              the model's card, where its source has one
 manifest.json          name, engine, source, revision, precision, activation, parity with the
-                       original, SHA-256 of every file, versions, date
+                       original, what int8 changed, SHA-256 of every file, versions, date
 """
 
 import hashlib
@@ -42,9 +42,9 @@ class Label(NamedTuple):
 class PreparedModel:
     """A prepared model that was read and found whole; `labels` is by class index.
 
-    `engine`, a key of NETWORKS, runs it in `precision`: ``auto``, ``fp32`` or ``bf16``;
-    `activation`, a key of ACTIVATIONS, turns logits into scores. `digest` tells it from all others:
-    the first 12 digits of the manifest's SHA-256.
+    `engine`, a key of NETWORKS, runs it in `precision`: ``auto``, ``fp32``, ``bf16`` or
+    ``int8``; `activation`, a key of ACTIVATIONS, turns logits into scores. `digest` tells it from
+    all others: the first 12 digits of the manifest's SHA-256.
     """
 
     folder: Path

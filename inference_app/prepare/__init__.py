@@ -65,18 +65,25 @@ def prepare_model(
 ) -> None:
     """Fetch, convert, check and write; `folder` appears only when all of it went well.
 
-    `pictures` is a folder to compare answers on, `labels` a file that names the classes, `engine` a
-    key of `prepared.NETWORKS`.
+    `pictures` is a folder to compare answers on, without which there is no int8; `labels` is a file
+    that names the classes, `engine` a key of `prepared.NETWORKS`.
 
     Raises PrepareError, with one line that says what to do, or PreparedModelError if `folder`
     holds something else or cannot be written.
     """
+    packages = ["openvino", "torch", "transformers"]
+    if precision == "int8":
+        _check_int8(engine, pictures)
+        packages.append("nncf")
     with prepared.writing(folder) as new:
         report(f"Fetching {model_id}")
         try:
             source = fetch(model_id, revision)
             from inference_app.prepare.convert import convert
             from inference_app.prepare.load import load
+
+            if precision == "int8":
+                import nncf  # noqa: F401 what is missing is to be said soon
         except ImportError as error:
             raise MissingPackagesError(
                 f"{error.name} is not installed here: preparing needs it, serving does not. "
@@ -95,11 +102,22 @@ def prepare_model(
             precision=precision,
             given=given(pictures, labels),
             **facts,
-            versions={each: version(each) for each in ("openvino", "torch", "transformers")},
+            versions={each: version(each) for each in packages},
             created=today(),
         )
         prepared.read(new)
     report(f"Prepared {folder}")
+
+
+def _check_int8(engine: str, pictures: Path | None) -> None:
+    if engine != "openvino":
+        raise PrepareError(
+            "int8 is for OpenVINO alone: leave out --engine, or choose --precision auto"
+        )
+    if pictures is None:
+        raise PrepareError(
+            "int8 is calibrated on pictures like those it will be sent: add --pictures FOLDER"
+        )
 
 
 def today() -> str:

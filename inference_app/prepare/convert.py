@@ -13,6 +13,7 @@ from inference_app.model.activation import Scores
 from inference_app.model.engine.torch import TorchEngine
 from inference_app.model.prepared import PreparedModel, write_json
 from inference_app.prepare import network, parity
+from inference_app.prepare.calibration import Pictures
 from inference_app.prepare.original import Original
 
 # From pixels, uint8 (1, H, W, 3), to logits, float32 (classes,).
@@ -31,14 +32,44 @@ def convert(
 
     Raises PrepareError.
     """
-    report("Writing the network (converting it can take a minute)")
-    infer = {"openvino": _for_openvino, "torch": _for_torch}[engine](original, folder, precision)
     write_json(folder / "preprocessing.json", original.preprocessing.to_json())
     write_json(folder / "labels.json", original.labels)
+    if precision == "int8" and photos:
+        return _convert_to_int8(original, folder, engine, photos, report)
+    return _convert(original, folder, engine, precision, photos, report)
+
+
+def _convert(
+    original: Original,
+    folder: Path,
+    engine: str,
+    precision: str,
+    photos: Path | None,
+    report: Callable[[str], None],
+) -> dict[str, Any]:
+    report("Writing the network (converting it can take a minute)")
+    infer = {"openvino": _for_openvino, "torch": _for_torch}[engine](original, folder, precision)
     report("Comparing its answers with the original's")
     found = parity.check(original, infer, precision, photos)
     report(f"It agrees: {found}")
     return {"activation": original.activation, "parity": found.facts()}
+
+
+def _convert_to_int8(
+    original: Original, folder: Path, engine: str, photos: Path, report: Callable[[str], None]
+) -> dict[str, Any]:
+    """Convert in fp32, then quantise: each step is checked, the second on the user's pictures."""
+    from inference_app.prepare.quantise import quantise  # imports nncf, which no other needs
+
+    pictures = Pictures.choose(photos, original.preprocessing)
+    facts = _convert(original, folder, engine, "fp32", None, report)
+    report(
+        f"Quantising with {len(pictures.calibrating)} pictures, "
+        f"comparing on {len(pictures.held_out)} others (this can take minutes)"
+    )
+    found = quantise(folder / "model.xml", original.activation, pictures)
+    report(f"In int8 it names {found}")
+    return facts | {"quantisation": found.facts()}
 
 
 def _for_openvino(original: Original, folder: Path, precision: str) -> Infer:

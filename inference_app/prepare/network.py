@@ -44,7 +44,7 @@ def write(
     except Exception as error:
         why = f"the network cannot be converted: {first_line(error)}"
         raise CannotBeConvertedError(why) from error
-    _save(converted, path, compress_to_fp16=precision != "fp32")
+    save(converted, path, compress_to_fp16=precision != "fp32")
 
 
 def read(path: Path) -> Callable[[Pixels], Scores]:
@@ -110,7 +110,8 @@ def _take_pictures(network: openvino.Model, preprocessing: Preprocessing) -> ope
     return steps.build()
 
 
-def _save(network: openvino.Model, path: Path, compress_to_fp16: bool) -> None:
+def save(network: openvino.Model, path: Path, compress_to_fp16: bool) -> None:
+    """Write a network to `path`; raises PrepareError if the disk is full."""
     try:
         openvino.save_model(network, path, compress_to_fp16)
     except RuntimeError as error:  # of a full disk OpenVINO says "iostream error"

@@ -63,7 +63,7 @@ def check(
     """
     compared = [_compare(original, infer, picture) for picture in pictures(folder)]
     agreed, differences, errors = zip(*compared, strict=True)
-    found = Parity(len(agreed), sum(agreed), _digits(max(differences)), _digits(max(errors)))
+    found = Parity(len(agreed), sum(agreed), digits(max(differences)), digits(max(errors)))
     # Written so that what is not a number is refused
     near = found.max_score_difference <= SCORE_DIFFERENCE[precision]
     if not (near and found.max_logits_error <= LOGITS_ERROR[precision]):
@@ -121,5 +121,6 @@ def _check_answer(theirs: Answer, original: Original) -> None:
         )
 
 
-def _digits(number: float) -> float:
+def digits(number: float) -> float:
+    """Return a number with the two digits that a manifest states."""
     return float(f"{number:.2g}")

@@ -194,17 +194,32 @@ def test_keys_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("precision", "native", "expected"),
-    [("auto", False, "ok"), ("bf16", True, "ok"), ("bf16", False, "warn")],
+    ("precision", "features", "expected"),
+    [
+        ("auto", ["avx2"], ("ok", "auto: computes in fp32")),
+        ("auto", ["avx512_bf16"], ("ok", "auto: computes in bf16")),
+        ("bf16", ["avx512_bf16"], ("ok", "bf16: computes in bf16")),
+        ("bf16", ["avx512_vnni"], ("warn", "bf16: computes in bf16")),
+        ("int8", ["avx512_vnni"], ("ok", "int8: computes in int8")),
+        ("int8", ["asimddp"], ("ok", "int8: computes in int8")),
+        ("int8", ["avx2"], ("ok", "int8: computes in int8, at half the speed without VNNI")),
+        ("int8", [], ("ok", "int8: computes in int8")),
+    ],
 )
 def test_precision_is_compared_with_the_cpu(
-    monkeypatch: pytest.MonkeyPatch, model_folder: Path, precision: str, native: bool, expected: str
+    monkeypatch: pytest.MonkeyPatch,
+    model_folder: Path,
+    precision: str,
+    features: list[str],
+    expected: tuple[str, str],
 ) -> None:
     manifest = model_folder / "manifest.json"
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"precision": precision}))
-    capabilities = ["FP32", "BF16"] if native else ["FP32"]
+    capabilities = ["FP32", "BF16"] if "avx512_bf16" in features else ["FP32"]
     monkeypatch.setattr(openvino.Core, "get_property", lambda *_: capabilities)
-    assert found(MODEL_PATH=model_folder)["precision"].level == expected
+    monkeypatch.setattr(machine, "cpu_features", lambda: features)
+    finding = found(MODEL_PATH=model_folder)["precision"]
+    assert (finding.level, finding.found) == expected
 
 
 def test_spans_that_cannot_be_sent_fail(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ import transformers
 
 from inference_app.__main__ import main
 from inference_app.prepare import prepare_model
+from inference_app.prepare.pictures import dead_leaves
 from tests.conftest import REPO
 from tests.prepare.hub import Hub
 
@@ -97,6 +98,17 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def prepared_tiny(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("prepared") / "tiny"
     prepare_model(str(tiny), folder, None, "fp32", "tiny", print)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Draw as many pictures as int8 needs, in three folders."""
+    folder = tmp_path_factory.mktemp("drawn")
+    for number in range(300):
+        (folder / str(number // 100)).mkdir(exist_ok=True)
+        picture = dead_leaves((48, 40), number)
+        picture.save(folder / str(number // 100) / f"{number}.png", compress_level=1)
     return folder
 
 

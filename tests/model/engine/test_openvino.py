@@ -28,6 +28,7 @@ class FakeCore:
         ("auto", ["FP32"], "f32"),
         ("bf16", ["FP32"], "bf16"),
         ("fp32", ["FP32", "BF16"], "f32"),
+        ("int8", ["FP32", "BF16"], "f32"),
     ],
 )
 def test_auto_is_bf16_where_the_cpu_has_it(

@@ -1,0 +1,98 @@
+"""int8 beside bf16: the same network through the whole stack, NGINX and Gunicorn.
+
+Both are served at the same time and loaded in turn, so that the ratios hold on a machine whose
+speed drifts.
+"""
+
+import statistics
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import machine, open_loop, ours, pictures, queueing
+from benchmarks.peers.report import table as markdown
+from benchmarks.serving import Plan, Running
+from benchmarks.wrk import Load
+
+CLIENTS = (1, 4, 16, 64)
+ROUNDS = 5
+P99_MS = 15.0
+RATES = tuple(10 * 1.2**step for step in range(20))  # of a Poisson process, requests/s
+REQUESTS_S = 10  # at each rate: 100 requests at the lowest, whose p99 is the slowest
+
+
+def measure(forms: dict[str, Path], source: Path, seconds: int) -> dict[str, Any]:
+    """Return images/s and latencies of both forms by clients, and the highest rate with a p99.
+
+    `forms` are prepared models by name, the first of which the other is compared with.
+    """
+    kind, photos = pictures.photos()
+    with ExitStack() as stack:
+        running = {
+            name: stack.enter_context(ours.warmed_up(Plan(source, model, photos, CLIENTS, seconds)))
+            for name, model in forms.items()
+        }
+        return {
+            "machine": machine.facts(),
+            "model": source.name.removesuffix("-source"),
+            "pictures": kind,
+            "clients": {str(count): _in_turn(running, count, seconds) for count in CLIENTS},
+            f"highest_rate_with_p99_below_{P99_MS:.0f}_ms": {
+                name: [highest_rate(each, photos) for _ in range(2)]
+                for name, each in running.items()
+            },
+        }
+
+
+def _in_turn(running: dict[str, Running], clients: int, seconds: int) -> dict[str, Any]:
+    rounds = [
+        {name: each.load(clients, seconds) for name, each in running.items()} for _ in range(ROUNDS)
+    ]
+    first, other = running
+    ratios = [each[other].images_per_s / each[first].images_per_s for each in rounds]
+    return {name: _summary([each[name] for each in rounds]) for name in running} | {
+        "ratios": [round(ratio, 3) for ratio in ratios],
+        "ratio": round(statistics.median(ratios), 3),
+    }
+
+
+def _summary(loads: list[Load]) -> dict[str, Any]:
+    """Return medians, and the images/s of each round."""
+    return {
+        "images_per_s": statistics.median(load.images_per_s for load in loads),
+        "p50_ms": statistics.median(load.p50_ms or 0.0 for load in loads),
+        "p99_ms": statistics.median(load.p99_ms or 0.0 for load in loads),
+        "errors": sum(load.errors for load in loads),
+        "rounds": [load.images_per_s for load in loads],
+    }
+
+
+def highest_rate(running: Running, photos: list[bytes]) -> float:
+    """Return the highest of RATES up to which the p99 of all is below P99_MS, or 0."""
+    best, rng = 0.0, np.random.default_rng(0)
+    posts = [running.server.encode(photo) for photo in photos]
+    for rate in RATES:
+        moments = queueing.poisson(rng, rate, round(rate * REQUESTS_S)).tolist()
+        responses = open_loop.post_at(moments, running.url, posts, running.server.content_type)
+        failed = any(status != 200 for status, _ in responses)
+        if failed or open_loop.percentile([took for _, took in responses], 99) >= P99_MS:
+            break
+        best = round(rate, 1)
+    return best
+
+
+def table(results: dict[str, Any]) -> str:
+    """Return the figures by clients in Markdown."""
+    names = [name for name in next(iter(results["clients"].values())) if "ratio" not in name]
+    head = ["clients", *(f"{name}: images/s, p50, p99 in ms" for name in names), "ratio"]
+    rows = [
+        [clients, *(_cell(found[name]) for name in names), f"{found['ratio']:.2f}"]
+        for clients, found in results["clients"].items()
+    ]
+    return markdown(head, rows)
+
+
+def _cell(found: dict[str, Any]) -> str:
+    return f"{found['images_per_s']:.1f}, {found['p50_ms']:.1f}, {found['p99_ms']:.1f}"
