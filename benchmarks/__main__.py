@@ -143,6 +143,18 @@ def measure_stages(model: str, seconds: int) -> None:
     click.echo(stages.table(results))
 
 
+@cli.command("protocols")
+@click.option("--rounds", default=15, show_default=True, help="Times that each is measured.")
+@click.option("--seconds", default=2, show_default=True, help="Duration of each figure.")
+def measure_protocols(rounds: int, seconds: int) -> None:
+    """Measure other servers' protocols against /predict."""
+    from benchmarks import protocols
+
+    results = protocols.measure(rounds, seconds)
+    _write("protocols", results)
+    click.echo(protocols.table(results))
+
+
 @cli.command("cache")
 def measure_cache() -> None:
     """Measure what a cache of compiled networks would save."""

@@ -43,11 +43,12 @@ class Stack:
     def scale(self, replicas: int) -> None:
         """Run so many replicas."""
         compose("up", "--detach", "--wait", "--scale", f"inference_app={replicas}")
-        wrk.run(self.url, self._bodies, CONTENT_TYPE, 16, 3)  # warm
+        wrk.run(self.url, self._bodies, {"Content-Type": CONTENT_TYPE}, 16, 3)  # warm
 
     def throughput(self, clients: int) -> float:
         """Return the requests/s of clients that each await their response."""
-        return wrk.run(self.url, self._bodies, CONTENT_TYPE, clients, SECONDS).images_per_s
+        headers = {"Content-Type": CONTENT_TYPE}
+        return wrk.run(self.url, self._bodies, headers, clients, SECONDS).images_per_s
 
     def times(self, moments: list[float]) -> list[float]:
         """Post at these moments; return the seconds of each. Raises RuntimeError if one fails."""

@@ -55,7 +55,8 @@ class Running:
     def load(self, clients: int, seconds: int, kind: str = PHOTOS) -> wrk.Load:
         """Load it with so many clients, then wait until it is idle."""
         listing = self.home / kind / bodies.LISTING
-        load = wrk.run(self.url, listing, self.server.content_type, clients, seconds)
+        headers = {"Content-Type": self.server.content_type}
+        load = wrk.run(self.url, listing, headers, clients, seconds)
         processes.settle(self.process.pid, self.mark)
         return load
 

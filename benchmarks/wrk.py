@@ -5,6 +5,7 @@ import re
 import resource
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -72,10 +73,11 @@ def _percentile(percent: int, output: str) -> float | None:
     return round(seconds(found[1]) * 1000, 2) if found else None
 
 
-def run(url: str, bodies: Path, content_type: str, clients: int, duration: int) -> Load:
+def run(url: str, bodies: Path, headers: Mapping[str, str], clients: int, duration: int) -> Load:
     """Load the server for `duration` seconds; `bodies` lists the files to post in turn."""
     command = ["wrk", "-t1", f"-c{clients}", f"-d{duration}s", "--latency", "--timeout", "120s"]
-    environment = os.environ | {"BODIES": str(bodies), "CONTENT_TYPE": content_type}
+    lines = "\n".join(f"{name}: {value}" for name, value in headers.items())
+    environment = os.environ | {"BODIES": str(bodies), "HEADERS": lines}
     before, start = _cpu_seconds(), time.perf_counter()
     done = subprocess.run(
         [*command, "-s", str(SCRIPT), url],

@@ -118,6 +118,12 @@ def test_numbers_are_read_nested_or_flat(text: bytes) -> None:
     assert read_numbers(text, 4).tolist() == [1, 2.5, -300, 0]
 
 
+@pytest.mark.parametrize("last", [b"7]", b"7 ]", b"[7]]"])
+def test_long_lists_of_numbers_are_read_to_their_end(last: bytes) -> None:
+    numbers = read_numbers(b"[" + b"0.125," * 99_999 + last, 100_000)
+    assert numbers.sum() == 0.125 * 99_999 + 7
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -129,6 +135,8 @@ def test_numbers_are_read_nested_or_flat(text: bytes) -> None:
         (b"[1,2,[],4]", "must hold numbers"),
         (b"[[],[],[],[]]", "must hold numbers"),
         (b"[{},2,3,4]", "must hold numbers"),
+        (b"[1,2,3,[]]", "must hold numbers"),
+        (b"[1,2,3,1e999]", "must hold numbers"),
     ],
 )
 def test_a_list_of_anything_but_so_many_numbers_is_refused(text: bytes, says: str) -> None:
