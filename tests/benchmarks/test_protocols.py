@@ -10,8 +10,8 @@ from benchmarks import protocols
 def test_each_way_is_answered(client: FlaskClient, espresso: bytes, name: str) -> None:
     way = protocols.WAYS[name]
     response = client.post(way.path, data=way.encode(espresso), headers=dict(way.headers))
-    assert response.status_code == 200, response.text
-    assert "logits" in response.text or "espresso" in response.text
+    assert response.status_code == 200
+    assert any(each in response.data for each in (b"logits", b"espresso", b"[0."))
     assert protocols.WAYS[way.baseline].path == "/predict"
 
 
