@@ -42,7 +42,9 @@ RUN_IN = {
         "Load test": "stack/test_docs.py",
         "More load than one core can make": "stack/test_docs.py",
     },
-    "docs/migrating.md": {},
+    "docs/migrating.md": {
+        "From TorchServe": "prepare/test_torchserve_archive.py, clients/test_documents.py",
+    },
     "docs/models.md": {
         "Preparing a model": "stack/test_readme.py",
         "With torch, and on GPUs": "stack/test_local.py",
@@ -62,7 +64,10 @@ RUN_IN = {
         "Another model without a gap": "stack/test_swap.py, stack/test_docker.py",
         "Docker Swarm": "stack/test_swarm.py",
     },
-    "docs/protocols.md": {},
+    "docs/protocols.md": {
+        "Hugging Face": "clients/test_documents.py",
+        "TorchServe": "clients/test_documents.py",
+    },
     "docs/releasing.md": {"The images": "stack/test_images.py"},
     "docs/settings.md": {},
     "docs/training.md": {"Training a whole network": "train/test_finetuning.py"},

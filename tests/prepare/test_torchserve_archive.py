@@ -9,9 +9,14 @@ import pytest
 import torch
 import torchvision
 
+from inference_app.app import create_app
+from inference_app.config import Settings
 from inference_app.errors import PrepareError
+from inference_app.model.classifier import Classifier
 from inference_app.prepare import torchserve_archive
 from inference_app.prepare.torchserve_archive import MANIFEST, load
+from tests.prepare.conftest import CommandLine
+from tests.support.readme import commands
 
 Members = dict[str, bytes | str]
 CODE = '''
@@ -27,11 +32,20 @@ class ImageClassifier(DenseNet):
     def load_state_dict(self, state_dict, strict=True):
         return super().load_state_dict(state_dict, strict)
 '''
-NAMES = {
+NAMES = """{
     "0": ["n02123045", "tabby"],
     "1": ["n02085620", "Chihuahua"],
-    "2": ["n01443537", "goldfish"],
-}
+    "2": ["n01443537", "goldfish"]
+}"""
+NAMES_FILE = "index_to_name.json"
+RESNET = """
+from torchvision.models.resnet import Bottleneck, ResNet
+
+
+class ImageClassifier(ResNet):
+    def __init__(self):
+        super(ImageClassifier, self).__init__(Bottleneck, [3, 4, 6, 3], num_classes=3)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +93,7 @@ def test_an_archive_is_the_network_and_its_names(
 ) -> None:
     members: Members = {
         "densenet121.pth": weights.read_bytes(),
-        "index_to_name.json": json.dumps(NAMES),
+        NAMES_FILE: NAMES,
     }
     original = load(archive(tmp_path / "pets.mar", members), None)
     pixels = torch.randn(1, 3, 64, 64)
@@ -93,6 +107,23 @@ def test_names_may_come_from_elsewhere(weights: Path, tmp_path: Path) -> None:
     file = archive(tmp_path / "pets.mar", {"densenet121.pth": weights.read_bytes()})
     assert [each["label"] for each in load(file, tmp_path / "labels").labels] == ["a", "b", "c"]
     assert "has 3 classes: name them, in order, with --labels" in refusal(file)
+
+
+def test_an_archive_is_prepared_and_served(
+    tmp_path: Path, prepare: CommandLine, espresso: bytes
+) -> None:
+    """By the command that the page on migrating has."""
+    (command, *_) = commands("docs/migrating.md")["From TorchServe"]
+    _, arguments = command.split(" prepare ")
+    torch.save(torchvision.models.resnet50(num_classes=3).state_dict(), tmp_path / "weights")
+    content = (tmp_path / "weights").read_bytes()
+    members: Members = {"densenet121.pth": content, "model.py": RESNET, NAMES_FILE: NAMES}
+    archive(tmp_path / arguments, members)
+    assert prepare.here(arguments).returncode == 0
+    served = Settings(model_path=tmp_path / "models" / "resnet-50")
+    client = create_app(served, Classifier.load(served)).test_client()
+    answer = client.put("/predictions/resnet-50", data=espresso).json
+    assert set(answer or ()) == {"tabby", "Chihuahua", "goldfish"}
 
 
 @pytest.mark.parametrize("handler", ["object_detector", "handler.py", None])
@@ -181,7 +212,7 @@ def test_a_name_leads_nowhere(weights: Path, tmp_path: Path) -> None:
     members: Members = {
         name: weights.read_bytes(),
         "../outside": b"",
-        "index_to_name.json": json.dumps(NAMES),
+        NAMES_FILE: NAMES,
     }
     load(archive(folder / "a.mar", members, serializedFile=name), None)
     assert [each.name for each in tmp_path.iterdir()] == ["archives"]

@@ -20,6 +20,7 @@ from inference_app.web.upload import Upload, read_body
 bp = Blueprint("torchserve", __name__)
 
 TOP_K = 5  # of the image_classifier handler
+METHODS = ["POST", "PUT"]  # PUT by `curl -T photo.jpg`, as its documents show
 FIELDS = ("data", "body")  # of forms, as its vision handlers look for them
 EXCEPTIONS = {
     "bad_request": "BadRequestException",
@@ -47,8 +48,8 @@ def ping() -> Response:
     return jsonify(status="Healthy")
 
 
-@bp.post("/predictions/<model>")
-@bp.post("/predictions/<model>/<version>")
+@bp.route("/predictions/<model>", methods=METHODS)
+@bp.route("/predictions/<model>/<version>", methods=METHODS)
 def predict(model: str, version: str | None = None) -> Response:  # noqa: ARG001
     """Classify a picture: ``{"tabby": 0.40, "tiger_cat": 0.35, ...}``."""
     _, answer = journey.classify_first(read, model)

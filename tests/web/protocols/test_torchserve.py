@@ -40,6 +40,7 @@ def test_a_picture_comes_in_any_form_that_its_handlers_take(
     encoded = base64.b64encode(espresso).decode()
     assert ask(client, json=encoded) == raw
     assert client.post(f"{PATH}/1.0", data=espresso).json == raw
+    assert client.put(PATH, data=espresso).json == raw
 
 
 @pytest.mark.parametrize(
