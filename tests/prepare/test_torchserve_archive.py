@@ -12,6 +12,7 @@ import torchvision
 from inference_app.app import create_app
 from inference_app.config import Settings
 from inference_app.errors import PrepareError
+from inference_app.model import prepared
 from inference_app.model.classifier import Classifier
 from inference_app.prepare import torchserve_archive
 from inference_app.prepare.torchserve_archive import MANIFEST, load
@@ -124,6 +125,7 @@ def test_an_archive_is_prepared_and_served(
     client = create_app(served, Classifier.load(served)).test_client()
     answer = client.put("/predictions/resnet-50", data=espresso).json
     assert set(answer or ()) == {"tabby", "Chihuahua", "goldfish"}
+    assert prepared.read(served.model_path).manifest["parity"]["classes_agreed"] == 16
 
 
 @pytest.mark.parametrize("handler", ["object_detector", "handler.py", None])

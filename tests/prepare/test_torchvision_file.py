@@ -12,8 +12,6 @@ import torch
 import torchvision
 
 from inference_app.errors import PrepareError
-from inference_app.model import prepared
-from inference_app.prepare import is_prepared, prepare_model
 from inference_app.prepare.pictures import dead_leaves
 from inference_app.prepare.torchvision_file import load
 
@@ -49,20 +47,6 @@ def test_names_from_before_2018_are_read(tmp_path: Path) -> None:
     }
     torch.save(old, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
     load(tmp_path / "old.pth", None)
-
-
-def test_a_file_is_prepared_and_served(tmp_path: Path) -> None:
-    file, folder, labels = (tmp_path / name for name in ("pets.pth", "model", "labels.txt"))
-    torch.save(network("resnet50", 3).state_dict(), file)
-    labels.write_text("cat\ndog\nfish\n")
-    prepare_model(str(file), folder, None, "fp32", "pets", print, labels=labels)
-    assert is_prepared(folder, str(file), None, "fp32", "pets")
-    assert is_prepared(folder, str(file), None, "fp32", "pets", labels=labels)
-    model = prepared.read(folder)
-    assert [label.label for label in model.labels] == ["cat", "dog", "fish"]
-    assert model.manifest["parity"]["classes_agreed"] == 16
-    labels.write_text("cat\ndog\nbird\n")
-    assert not is_prepared(folder, str(file), None, "fp32", "pets", labels=labels)
 
 
 def test_other_classes_want_names(tmp_path: Path) -> None:
