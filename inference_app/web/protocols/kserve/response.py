@@ -17,42 +17,45 @@ from inference_app.web.protocols.kserve.request import (
     Upload,
 )
 
-Array = NDArray[Any]
-
 VERSION = "1"  # of every model: the hash tells models of one name apart
 
 
 def respond(upload: Upload, answers: Sequence[Answer]) -> Response:
-    """Return the outputs that were asked for: (pictures, classes) each."""
-    outputs, binaries = [], []
+    """Return the outputs that were asked for, (pictures, classes) each."""
     body = upload.body
-    for asked in body.outputs or [Output(OUTPUTS[0])]:
-        parameters = asked.parameters or DEFAULT
-        described, data = _tensor(asked, parameters.classification, answers)
-        binary = parameters.binary_data
-        if (body.parameters or DEFAULT).binary_data_output if binary is None else binary:
-            binaries.append(_to_bytes(data))
-            described["parameters"] = {"binary_data_size": len(binaries[-1])}
-        else:
-            described["data"] = data.ravel().tolist()
-        outputs.append(described)
-    head = {"model_name": answers[0].model.name, "model_version": VERSION, "outputs": outputs}
-    text = msgspec.json.encode(head if body.id is None else head | {"id": body.id})
-    if not binaries:
+    in_binary = (body.parameters or DEFAULT).binary_data_output
+    asked = body.outputs or [Output(OUTPUTS[0])]
+    tensors = [_tensor(each, answers, in_binary) for each in asked]
+    head = {
+        "model_name": answers[0].model.name,
+        "model_version": VERSION,
+        **({} if body.id is None else {"id": body.id}),
+        "outputs": [described for described, _ in tensors],
+    }
+    text, binary = msgspec.json.encode(head), b"".join(data for _, data in tensors)
+    if not binary:
         return Response(text, mimetype="application/json")
-    response = Response(b"".join([text, *binaries]), mimetype="application/octet-stream")
+    response = Response(text + binary, mimetype="application/octet-stream")
     response.headers[HEAD_LENGTH] = str(len(text))
     return response
 
 
-def _tensor(asked: Output, classes: int, answers: Sequence[Answer]) -> tuple[dict[str, Any], Array]:
-    """Return the description of an output, and its data."""
-    if classes:
-        data = np.array([_classify(each, classes) for each in answers], np.object_)
+def _tensor(
+    asked: Output, answers: Sequence[Answer], in_binary: bool
+) -> tuple[dict[str, Any], bytes]:
+    """Return an output as it stands in the JSON, and what of it comes after that."""
+    parameters = asked.parameters or DEFAULT
+    if parameters.classification:
+        rows = [_classify(each, parameters.classification) for each in answers]
+        datatype, data = "BYTES", np.array(rows, np.object_)
     else:
-        data = np.array([getattr(each, asked.name) for each in answers], np.float32)
-    datatype = "BYTES" if classes else "FP32"
-    return {"name": asked.name, "datatype": datatype, "shape": list(data.shape)}, data
+        rows = [getattr(each, asked.name) for each in answers]
+        datatype, data = "FP32", np.array(rows, np.float32)
+    described = {"name": asked.name, "datatype": datatype, "shape": list(data.shape)}
+    if in_binary if parameters.binary_data is None else parameters.binary_data:
+        binary = _to_bytes(data)
+        return described | {"parameters": {"binary_data_size": len(binary)}}, binary
+    return described | {"data": data.ravel().tolist()}, b""
 
 
 def _classify(answer: Answer, classes: int) -> list[str]:
@@ -67,7 +70,7 @@ def _classify(answer: Answer, classes: int) -> list[str]:
     ]
 
 
-def _to_bytes(data: Array) -> bytes:
+def _to_bytes(data: NDArray[Any]) -> bytes:
     """Return a tensor's bytes; of strings, each after its length in four bytes."""
     if data.dtype != np.object_:
         return data.tobytes()

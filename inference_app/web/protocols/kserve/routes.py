@@ -5,6 +5,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from inference_app.errors import RequestError, UnknownModel
+from inference_app.model.classifier import Answer
 from inference_app.version import __version__
 from inference_app.web import error_handlers, journey
 from inference_app.web.error_handlers import Problem
@@ -68,8 +69,7 @@ def model_ready() -> Response:
 def describe_model() -> Response:
     """Return the model's metadata; the input is one of three forms that are taken."""
     model = journey.ready_model()
-    height, width = model.preprocessing.crop
-    pixels = {"name": INPUT, "datatype": "UINT8", "shape": [-1, height, width, 3]}
+    pixels = {"name": INPUT, "datatype": "UINT8", "shape": [-1, *model.preprocessing.crop, 3]}
     logits = {"name": OUTPUTS[0], "datatype": "FP32", "shape": [-1, len(model.labels)]}
     return jsonify(
         name=model.name, versions=[VERSION], platform="openvino", inputs=[pixels], outputs=[logits]
@@ -80,20 +80,14 @@ def describe_model() -> Response:
 @bp.get(f"{MODEL_VERSION}/config")
 def configuration() -> Response:
     """Return Triton's configuration of a model, as far as its clients need it."""
-    model = journey.ready_model()
-    height, width = model.preprocessing.crop
-    pixels = {
-        "name": INPUT,
-        "data_type": "TYPE_UINT8",
-        "format": "FORMAT_NHWC",
-        "dims": [height, width, 3],
-    }
+    model, max_pictures = journey.ready_model(), current_state().settings.max_pictures
+    pixels = {"name": INPUT, "data_type": "TYPE_UINT8", "format": "FORMAT_NHWC"}
     logits = {"name": OUTPUTS[0], "data_type": "TYPE_FP32", "dims": [len(model.labels)]}
     return jsonify(
         name=model.name,
         platform="openvino",
-        max_batch_size=current_state().settings.max_pictures,
-        input=[pixels],
+        max_batch_size=max_pictures,
+        input=[pixels | {"dims": [*model.preprocessing.crop, 3]}],
         output=[logits],
     )
 
@@ -110,9 +104,6 @@ def index() -> Response:
 def infer() -> Response:
     """Classify the pictures in a tensor."""
     upload, answers = journey.classify(read)
-    whole = []
-    for each in answers:
-        if isinstance(each, RequestError):  # the protocol has no error of one picture alone
-            raise each
-        whole.append(each)
-    return respond(upload, whole)
+    if failed := [each for each in answers if isinstance(each, RequestError)]:
+        raise failed[0]  # the protocol has no error of one picture alone
+    return respond(upload, [each for each in answers if isinstance(each, Answer)])
