@@ -136,13 +136,16 @@ def explaining(where: Path) -> Iterator[None]:
         why = "the GPU's memory is too small. Choose a smaller --batch-size"
         raise UserError(why) from error
     except (OSError, RuntimeError, SafetensorError) as error:
-        if not any(words in str(error) for words in _FULL):
-            raise
-        free = shutil.disk_usage(where).free / 1e6
-        raise UserError(
-            f"{where} cannot be written: its disk has {free:.0f} MB left. Make room, and run the "
-            "command again to go on"
-        ) from error
+        if any(words in str(error) for words in _FULL):
+            free = shutil.disk_usage(where).free / 1e6
+            raise UserError(
+                f"{where} cannot be written: its disk has {free:.0f} MB left. Make room, and run "
+                "the command again to go on"
+            ) from error
+        if isinstance(error, OSError):  # one that comes from another process ends with its reason
+            why = str(error).strip().splitlines()[-1]
+            raise UserError(f"training stopped: {why}. The same command goes on") from error
+        raise
 
 
 def publish(where: Path, output: Path) -> None:

@@ -135,6 +135,16 @@ def test_a_full_gpu_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
         raise torch.OutOfMemoryError
 
 
+def test_a_picture_that_is_gone_is_an_error_that_names_it(tmp_path: Path) -> None:
+    with (
+        pytest.raises(
+            UserError, match=r"training stopped: .*gone\.png'\. The same command goes on"
+        ),
+        checkpoints.explaining(tmp_path),
+    ):
+        (tmp_path / "gone.png").read_bytes()
+
+
 def test_other_errors_stay_what_they_are(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="shapes"), checkpoints.explaining(tmp_path):
         raise RuntimeError("shapes differ")

@@ -246,7 +246,7 @@ def test_a_head_takes_no_options_of_a_network(tmp_path: Path) -> None:
     assert "--epochs is of no use with --head" in done.stderr
 
 
-@pytest.mark.parametrize("package", ["accelerate", "torch", "matplotlib"])
+@pytest.mark.parametrize("package", ["accelerate", "matplotlib"])
 def test_missing_packages_have_a_status_of_their_own(tmp_path: Path, package: str) -> None:
     (tmp_path / "sitecustomize.py").write_text(f"import sys\nsys.modules[{package!r}] = None")
     python_path = f"{tmp_path}:{environment()['PYTHONPATH']}"
