@@ -3,6 +3,7 @@
 import json
 import struct
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from inference_app.config import Settings
 from inference_app.errors import PrepareError
 from inference_app.model import prepared
 from inference_app.model.classifier import Classifier
-from inference_app.prepare import torchserve_archive
+from inference_app.prepare import is_prepared, torchserve_archive
 from inference_app.prepare.torchserve_archive import MANIFEST, load
 from tests.prepare.conftest import CommandLine
 from tests.support.readme import commands
@@ -113,19 +114,26 @@ def test_names_may_come_from_elsewhere(weights: Path, tmp_path: Path) -> None:
 def test_an_archive_is_prepared_and_served(
     tmp_path: Path, prepare: CommandLine, espresso: bytes
 ) -> None:
-    """By the command that the page on migrating has."""
+    """By the command that the page on migrating has, and once."""
     (command, *_) = commands("docs/migrating.md")["From TorchServe"]
-    _, arguments = command.split(" prepare ")
+    file, folder, labels = tmp_path / "resnet-50.mar", tmp_path / "models/resnet-50", tmp_path / "l"
     torch.save(torchvision.models.resnet50(num_classes=3).state_dict(), tmp_path / "weights")
-    content = (tmp_path / "weights").read_bytes()
-    members: Members = {"densenet121.pth": content, "model.py": RESNET, NAMES_FILE: NAMES}
-    archive(tmp_path / arguments, members)
-    assert prepare.here(arguments).returncode == 0
-    served = Settings(model_path=tmp_path / "models" / "resnet-50")
+    archive(file, {"densenet121.pth": (tmp_path / "weights").read_bytes(), "model.py": RESNET})
+    labels.write_text("cat\ndog\nfish\n")
+    assert command.endswith(" prepare resnet-50.mar")
+    assert prepare.here("resnet-50.mar", "--labels", labels).returncode == 0
+    model = prepared.read(folder)
+    assert model.manifest["parity"]["classes_agreed"] == 16
+    served = Settings(model_path=folder)
     client = create_app(served, Classifier.load(served)).test_client()
     answer = client.put("/predictions/resnet-50", data=espresso).json
-    assert set(answer or ()) == {"tabby", "Chihuahua", "goldfish"}
-    assert prepared.read(served.model_path).manifest["parity"]["classes_agreed"] == 16
+    assert set(answer or ()) == {"cat", "dog", "fish"}
+
+    asked = partial(is_prepared, folder, str(file), None, "auto", "resnet-50")
+    assert asked()
+    assert asked(labels=labels)
+    labels.write_text("cat\ndog\nbird\n")
+    assert not asked(labels=labels)
 
 
 @pytest.mark.parametrize("handler", ["object_detector", "handler.py", None])
