@@ -74,6 +74,14 @@ def measure_int8(model: str, seconds: int) -> None:
     click.echo(int8.table(results))
 
 
+@cli.command("together")
+def measure_together() -> None:
+    """Measure several pictures in one request against one in each."""
+    from benchmarks import models, together
+
+    _write("together", together.measure(models.random_resnet_50()))
+
+
 @cli.command("growth")
 def measure_growth() -> None:
     """Measure throughput and memory by workers and megapixels."""
