@@ -121,7 +121,12 @@ def classify(files: tuple[str, ...], top_k: int | None, as_json: bool) -> None:
 @click.option(
     "--labels",
     type=click.Path(path_type=Path),
-    help="File with the classes of a .pth or .mar.",
+    help="File with the classes of a .pth, .mar or .onnx.",
+)
+@click.option(
+    "--input-size",
+    type=click.IntRange(min=1),
+    help="Edge in pixels, for a .onnx that takes any.",
 )
 def prepare(
     model_id: str,
@@ -132,22 +137,36 @@ def prepare(
     name: str | None,
     pictures: Path | None,
     labels: Path | None,
+    input_size: int | None,
 ) -> None:
     """Turn MODEL_ID, an image classifier, into a prepared model.
 
     MODEL_ID is an id on the Hugging Face Hub, such as microsoft/resnet-50, a local folder in
-    Hugging Face format, or a file of torchvision's ResNet-50 or DenseNet-121 (.pth, .pt, .pkl, or
-    TorchServe's .mar).
+    Hugging Face format, a file of torchvision's ResNet-50 or DenseNet-121 (.pth, .pt, .pkl, or
+    TorchServe's .mar), or a classifier in ONNX (.onnx).
     Precision `auto` computes in bf16 on CPUs that have it natively, in fp32 on others; `int8` is
     faster, and changes a few answers: how many is measured first.
     """
     name = prepared.plain_name(name or _name(model_id))
     folder = output or Path("models") / name
-    if is_prepared(folder, model_id, revision, precision, name, pictures, labels, engine):
+    if is_prepared(
+        folder, model_id, revision, precision, name, pictures, labels, engine, input_size
+    ):
         click.echo(f"{folder} is prepared already", err=True)
     else:
         report = partial(click.echo, err=True)
-        prepare_model(model_id, folder, revision, precision, name, report, pictures, labels, engine)
+        prepare_model(
+            model_id,
+            folder,
+            revision,
+            precision,
+            name,
+            report,
+            pictures,
+            labels,
+            engine,
+            input_size,
+        )
     click.echo(folder)
 
 

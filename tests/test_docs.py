@@ -47,6 +47,7 @@ RUN_IN = {
     },
     "docs/models.md": {
         "Preparing a model": "stack/test_readme.py",
+        "ONNX files": "prepare/test_onnx_file.py",
         "With torch, and on GPUs": "stack/test_local.py",
         "int8": "prepare/test_quantise.py",
         "Measuring a model": "evaluate/test_command.py",

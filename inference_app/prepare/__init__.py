@@ -32,6 +32,7 @@ def is_prepared(
     pictures: Path | None = None,
     labels: Path | None = None,
     engine: str = "openvino",
+    input_size: int | None = None,
 ) -> bool:
     """Return whether `folder` holds, undamaged, just what `prepare_model` would make.
 
@@ -48,7 +49,8 @@ def is_prepared(
     wanted = local or Source(model_id, revision or held["source"]["revision"], folder)
     facts = {"name": name, "source": wanted.facts(), "precision": precision}
     asked, used = given(pictures, labels), held.get("given", {})
-    same = asked.items() <= used.items() and model.engine == engine
+    edge = model.preprocessing.crop[0]
+    same = asked.items() <= used.items() and engine == model.engine and edge == (input_size or edge)
     return same and all(held[key] == fact for key, fact in facts.items())
 
 
@@ -62,11 +64,13 @@ def prepare_model(
     pictures: Path | None = None,
     labels: Path | None = None,
     engine: str = "openvino",
+    input_size: int | None = None,
 ) -> None:
     """Fetch, convert, check and write; `folder` appears only when all of it went well.
 
     `pictures` is a folder to compare answers on, without which there is no int8; `labels` is a file
-    that names the classes, `engine` a key of `prepared.NETWORKS`.
+    that names the classes, `engine` a key of `prepared.NETWORKS`. `input_size` is in pixels, for an
+    ONNX file that takes any.
 
     Raises PrepareError, with one line that says what to do, or PreparedModelError if `folder`
     holds something else or cannot be written.
@@ -90,7 +94,8 @@ def prepare_model(
                 "Install it with: requirements/install.sh prepare"
             ) from error
         report("Loading it")
-        facts = convert(load(source, labels), new, engine, precision, pictures, report)
+        original = load(source, labels, input_size, report)
+        facts = convert(original, new, engine, precision, pictures, report)
         card = source.path / "README.md"
         if card.exists():
             shutil.copyfile(card, new / "README.md")

@@ -16,6 +16,7 @@ from inference_app.errors import PrepareError
 from inference_app.model.activation import Scores
 from inference_app.model.preprocessing import Preprocessing
 from inference_app.model.runtime import openvino
+from inference_app.prepare.onnx_network import OnnxNetwork
 from inference_app.prepare.reason import first_line
 
 Pixels = NDArray[np.uint8]
@@ -38,7 +39,10 @@ def write(
     try:
         with _global_pools(network, max(preprocessing.crop)), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's, about transformers' networks and its own
-            converted = _convert(network, torch.zeros(2, 3, height, width))
+            if isinstance(network, OnnxNetwork):
+                converted = network.to_openvino(height, width)
+            else:
+                converted = _convert(network, torch.zeros(2, 3, height, width))
         converted.reshape([-1, 3, height, width])
         converted = _take_pictures(converted, preprocessing)
     except Exception as error:

@@ -24,6 +24,7 @@ Pixels = NDArray[np.uint8]
 # Largest ||ours - theirs|| / ||theirs|| of the logits of the same pixels. In fp32 only the order of
 # additions differs; weights stored in 16 bits add their rounding.
 LOGITS_ERROR = {"fp32": 1e-3, "auto": 1e-2, "bf16": 1e-2}
+TINY = 0.01  # the length below which they have no direction: scores of a sigmoid may all be near 0
 # Largest difference of a score, from picture to score: another resize rounds a few pixels in a
 # hundred to the next grey level, which costs trained models 0.002.
 SCORE_DIFFERENCE = {"fp32": 0.01, "auto": 0.02, "bf16": 0.02}
@@ -83,7 +84,7 @@ def _compare(
     return (
         bool(ours.argmax() == theirs.logits.argmax()),
         _largest(np.abs(activation(ours) - activation(theirs.logits))),
-        float(np.linalg.norm(ours - same_pixels) / np.linalg.norm(same_pixels)),
+        float(np.linalg.norm(ours - same_pixels) / np.maximum(np.linalg.norm(same_pixels), TINY)),
     )
 
 

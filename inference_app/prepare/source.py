@@ -1,6 +1,7 @@
-"""Where a model comes from: the Hugging Face Hub, or a local folder in its format."""
+"""Where a model comes from: the Hugging Face Hub, a local folder in its format, or a file."""
 
 import fnmatch
+import glob
 import hashlib
 import json
 import re
@@ -18,7 +19,7 @@ from inference_app.prepare.reason import first_line
 _FILES = ("config.json", "preprocessor_config.json", "README.md", "model*.safetensors*")
 
 
-IMPORTED = (".pth", ".pt", ".pkl", ".mar")
+IMPORTED = (".pth", ".pt", ".pkl", ".mar", ".onnx")
 _ADDRESS = re.compile(r"https?://[^/]+/([^/]+/[^/?#]+)")
 
 
@@ -80,6 +81,9 @@ def _imported(file: Path) -> Source:
     if file.suffix not in IMPORTED:
         kinds = ", ".join(IMPORTED)
         raise PrepareError(f"{file} is a file of another kind than {kinds}, and not a folder")
+    if file.suffix == ".onnx":  # beside it: weights, as exporters name them, and preprocessing
+        beside = {*file.parent.glob(f"{glob.escape(file.name)}*"), *file.parent.glob(_FILES[1])}
+        return Source(file.stem, _digest(beside), file)
     try:
         return Source(file.stem, sha256(file), file)
     except OSError as error:

@@ -39,5 +39,5 @@ def test_its_archive_is_read(tmp_path: Path, format_: str) -> None:
         *("--extra-files", str(tmp_path / "index_to_name.json"), "--export-path", str(tmp_path)),
         *("--archive-format", format_),
     )
-    original = load(fetch(str(tmp_path / "pets.mar"), None), None)
+    original = load(fetch(str(tmp_path / "pets.mar"), None), None, None, print)
     assert [each["label"] for each in original.labels] == ["cat", "dog", "fish"]
