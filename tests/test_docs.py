@@ -67,6 +67,7 @@ RUN_IN = {
     },
     "docs/protocols.md": {
         "Hugging Face": "clients/test_documents.py",
+        "Open Inference Protocol": "clients/test_documents.py",
         "TorchServe": "clients/test_documents.py",
     },
     "docs/releasing.md": {"The images": "stack/test_images.py"},

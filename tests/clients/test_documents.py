@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.environment import node
+from tests.clients.environment import node, python
 from tests.conftest import ESPRESSO
 from tests.support.readme import blocks, commands
 from tests.support.server import Server
 
 PAGE = "docs/protocols.md"
 LINES = [
-    line for heading in ("Hugging Face", "TorchServe") for line in commands(PAGE)[heading]
+    line
+    for heading in ("Hugging Face", "Open Inference Protocol", "TorchServe")
+    for line in commands(PAGE)[heading]
 ] + commands("docs/migrating.md")["From TorchServe"][1:]
 
 
@@ -36,8 +38,8 @@ def test_every_command(server: Server, folder: Path, line: str) -> None:
     words = ["bash", "-c", there(line, server)]
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    expected = "espresso" if "photo.jpg" in line else "Healthy" if "ping" in line else "modelName"
-    assert expected in done.stdout
+    about = "Healthy" if "ping" in line else "resnet-tiny-imagenet"
+    assert ("espresso" if "photo.jpg" in line else about) in done.stdout
 
 
 def test_the_program_in_python(server: Server, folder: Path) -> None:
@@ -46,6 +48,16 @@ def test_the_program_in_python(server: Server, folder: Path) -> None:
     printed = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=True).stdout
     assert printed.startswith("espresso 0.")
     assert len(printed.splitlines()) == 3
+
+
+def test_the_program_of_tritons_client(server: Server, folder: Path) -> None:
+    (program,) = blocks(PAGE, "python")["Open Inference Protocol"]
+    address = server.url.removeprefix("http://")
+    text = program.replace("localhost:8080", address).replace("resnet-50", "resnet-tiny-imagenet")
+    words = [str(python()), "-c", text]
+    printed = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=True).stdout
+    assert "0.769" in printed
+    assert ":193:espresso" in printed
 
 
 def test_the_program_in_javascript(server: Server, folder: Path) -> None:
