@@ -16,6 +16,7 @@ from typing import Any
 from gunicorn import arbiter
 from gunicorn.app.wsgiapp import WSGIApplication
 
+from inference_app.model.engine import preload
 from inference_app.pool.run_folder import DROPPED, SERVED, RunFolder, Served
 
 
@@ -77,6 +78,7 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc] # Gunicorn has no type hin
 
     def _begin(self, model: Served | None) -> None:
         if model:
+            preload(model.folder)
             os.environ["MODEL_PATH"] = str(model.folder)
             self._last_old, self._on_trial = self.worker_age, model
             self.log.info("a new model is on trial", extra=_fields(model))

@@ -40,6 +40,17 @@ def served(server: Server) -> str:
     return name
 
 
+def fewest(server: Server) -> int:
+    """Return how many workers were ready at the worst moment since two were, as the log tells."""
+    ready = 0
+    after: list[int] = []
+    for line in server.log():
+        ready += line["message"] == "worker ready"
+        ready -= line["message"].startswith("Worker exiting")
+        after.append(ready)
+    return min(after[after.index(2) :])
+
+
 def test_no_request_fails_while_models_come_and_go(tmp_path: Path, other: Path) -> None:
     with serving(tmp_path) as server, Load(server.url, clients=4) as load:
         folder = RunFolder.find(server.port)
@@ -58,6 +69,7 @@ def test_no_request_fails_while_models_come_and_go(tmp_path: Path, other: Path) 
             (digests[other], "other espresso"),
         }
         assert len(living(server)) == 2
+        assert fewest(server) == 2
         assert served(server) == "resnet-tiny-imagenet"
         masks = [os.sched_getaffinity(pid) for pid in living(server)]
         assert sorted(masks, key=min) == [cpus_of_worker(slot, 2) for slot in range(2)]
