@@ -4,6 +4,7 @@ Requests are those of `InferenceClient` in huggingface_hub and in @huggingface/i
 URL of a server; parameters and answers those of transformers' `ImageClassificationPipeline`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -61,9 +62,13 @@ def predict(model: str | None = None) -> Response:
 
     A model's name may have its owner before it, as on the Hub.
     """
-    inputs, answers = journey.classify(read, model and model.rpartition("/")[2])
+    return jsonify(ranked(*journey.classify(read, model and model.rpartition("/")[2])))
+
+
+def ranked(inputs: Inputs, answers: Sequence[Answer | RequestError]) -> list[Any]:
+    """Return a picture's classes, or a list of each picture's; raises a picture's error."""
     results = [_ranked(answer, inputs.parameters) for answer in answers]
-    return jsonify(results if inputs.listed else results[0])
+    return results if inputs.listed else results[0]
 
 
 def read(request: Request, max_pictures: int) -> Inputs:

@@ -86,9 +86,9 @@ def test_a_server_that_can_classify_answers_the_ping(
         (b"{}", 400, "inputs"),
         (b'{"inputs": {}}', 400, "inputs"),
         (b'{"inputs": "AAAA"}', 415, ""),
-        (b'{"inputs": ["AAAA", "AAAA"]}', 413, "2 pictures"),
+        (b'{"inputs": ["AAAA", "AAAA"]}', 415, ""),
         (b'{"inputs": "AAAA", "parameters": {"top_k": "x"}}', 400, "top_k"),
-        (b"", 400, "JSON"),
+        (b"", 400, "no picture"),
     ],
 )
 def test_errors_have_the_shape_of_its_containers(
