@@ -87,7 +87,8 @@ def test_a_client_beyond_its_quota_is_told_to_wait(
     make_fronted: Callable[..., Fronted], espresso: bytes
 ) -> None:
     stack = make_fronted(CLIENT_RATE="1r/m", CLIENT_BURST="2")
-    answers = [stack.post(espresso) for _ in range(4)]
+    put = f"{stack.url}/predictions/resnet-tiny-imagenet"
+    answers = [requests.put(put, espresso, timeout=60), *(stack.post(espresso) for _ in range(3))]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
     assert answers[-1].json()["error"]["type"] == "too_many_requests"
     assert answers[-1].headers["Retry-After"] == "1"
