@@ -23,4 +23,12 @@ def test_the_median_of_the_rounds_counts() -> None:
     rows = [row(97, 2.1), row(10, 9), row(99, 2.0)]
     found = protocols.summary(protocols.WAYS["TorchServe, raw"], rows)
     assert (found["images/s"], found["CPU time"]) == (0.97, 1.05)
-    assert "TorchServe, raw" in protocols.table({"ways": {"TorchServe, raw": found}})
+    around = {"TorchServe, raw": 530.4, "/predict, raw": 500.0}
+    results = {"ways": {"TorchServe, raw": found}, "around_us": around}
+    assert protocols.table(results).split()[2:6] == ["0.970", "1.050", "+30", "us"]
+
+
+def test_each_way_takes_time_around_decoding_and_inference(espresso: bytes) -> None:
+    least = protocols.around(espresso, repeats=1)
+    assert least.keys() == protocols.WAYS.keys()
+    assert min(least.values()) > 0
