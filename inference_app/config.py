@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from inference_app.cpus import available_cpus
 from inference_app.errors import SettingError
@@ -16,7 +17,15 @@ from inference_app.errors import SettingError
 BUNDLED_MODEL = Path(__file__).parent / "bundled"
 KNOWN_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 # Other servers' protocols, each a module of web/protocols/.
-KNOWN_PROTOCOLS = ("huggingface", "kserve", "photoprism", "sagemaker", "torchserve", "vertex")
+KNOWN_PROTOCOLS = (
+    "huggingface",
+    "kserve",
+    "labelstudio",
+    "photoprism",
+    "sagemaker",
+    "torchserve",
+    "vertex",
+)
 
 
 def int_range(min_: int, max_: int) -> Callable[[str], int]:
@@ -69,6 +78,14 @@ def route(text: str) -> str:
     if not text.startswith("/") or set(text) & set("<>?#"):
         raise ValueError("a path that begins with / and has none of <>?#")
     return text
+
+
+def address(text: str) -> str:
+    """Parse the URL of a server; it raises ValueError."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+        raise ValueError("a URL such as http://host:8080")
+    return text.rstrip("/") + "/"
 
 
 def choice(*names: str) -> Callable[[str], str]:
@@ -168,6 +185,12 @@ class Settings:
     )
     aip_predict_route: str = _setting(
         "/vertex/predict", route, "Path that Vertex AI sends pictures to; it sets this itself."
+    )
+    label_studio_url: str | None = _setting(
+        None, address, "Label Studio, whose tasks' pictures are fetched; without it, none are."
+    )
+    label_studio_api_key_file: Path | None = _setting(
+        None, file, "File of the access token that Label Studio wants for its pictures."
     )
     api_keys_file: Path | None = _setting(
         None, file, "File of API keys, one on each line; without it, no key is needed."

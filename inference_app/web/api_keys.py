@@ -5,7 +5,6 @@ import hmac
 from pathlib import Path
 
 from flask import Request
-from werkzeug.datastructures import Headers
 
 from inference_app.errors import SettingError, Unauthorized
 
@@ -26,11 +25,12 @@ class ApiKeys:
     def check(self, request: Request) -> None:
         """Raise Unauthorized unless the request carries a key, or none is needed.
 
-        Taken are ``Authorization: Bearer KEY`` (RFC 6750) and ``X-API-Key: KEY``.
+        Taken are ``Authorization: Bearer KEY`` (RFC 6750), ``X-API-Key: KEY``, and the password of
+        ``Authorization: Basic`` (RFC 7617), which is all that Label Studio can send.
         """
         if self._digests is None:
             return
-        key = _sent(request.headers)
+        key = _sent(request)
         if not key:
             raise Unauthorized("The request has no API key.")
         sent = _digest(key)
@@ -38,10 +38,11 @@ class ApiKeys:
             raise Unauthorized("The request's API key is not a key of this server.")
 
 
-def _sent(headers: Headers) -> str:
+def _sent(request: Request) -> str:
     # Not with Werkzeug's `authorization`, which takes a key with "=" inside for parameters.
-    scheme, _, bearer = headers.get("Authorization", "").partition(" ")
-    return (scheme.lower() == "bearer" and bearer.strip()) or headers.get("X-API-Key", "")
+    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    key = (scheme.lower() == "bearer" and bearer.strip()) or request.headers.get("X-API-Key")
+    return key or (request.authorization and request.authorization.password) or ""
 
 
 def _digest(key: str) -> bytes:

@@ -27,19 +27,21 @@ Upload = TypeVar("Upload", bound=HasPictures)
 
 
 def classify(
-    read: Callable[[Request, int], Upload], model: str | None = None
+    read: Callable[[Request, int], Upload], model: str | None = None, *, fetches: bool = False
 ) -> tuple[Upload, list[Answer | RequestError]]:
     """Take a request's pictures through the whole journey: admit, read, decode, infer.
 
-    `read` takes the request and the most pictures that one may hold; `model` is the model's name,
-    if the client says one. Returns what `read` returned, and each picture's answer or the error
-    that is its own; raises every other RequestError.
+    `read` takes the request and the most pictures that one may hold; if it `fetches` them, as many
+    bytes as a body may have, memory is reserved for so many. `model` is the model's name, if the
+    client says one. Returns what `read` returned, and each picture's answer or the error that is
+    its own; raises every other RequestError.
     """
     state, context = current_state(), current()
     state.api_keys.check(request)
     classifier = state.ready_classifier(model)
     disconnected = partial(has_disconnected, request.environ.get("gunicorn.socket"))
-    admit = state.admission.enter(classifier.capacity, request.content_length, disconnected)
+    length = None if fetches else request.content_length
+    admit = state.admission.enter(classifier.capacity, length, disconnected)
     with admit as admitted, metrics.IN_FLIGHT.track_inprogress():
         with context.timing.stage("read"):
             upload = read(request, state.settings.max_pictures)

@@ -16,7 +16,7 @@ from tests.conftest import ESPRESSO, REPO
 from tests.support.server import environment, free_port, wait_until
 
 OLDEST, NEWEST, NEXT = "3.11", "3.13", "3.14"
-NOT_SHIPPED = {"Dockerfile", "prepare/prepare.sh"}  # they need a checkout
+NOT_SHIPPED = {"Dockerfile", "serve.sh", "prepare/prepare.sh"}  # they need a checkout
 UV = shutil.which("uv") or "uv"
 
 

@@ -69,6 +69,20 @@ def as_crop(picture: bytes) -> bytes:
     ).encode()
 
 
+LABEL_CONFIG = """<View>
+  <Image name="picture" value="$image"/>
+  <Choices name="kind" toName="picture">
+    <Choice value="espresso"/><Choice value="flagpole"/>
+  </Choices>
+</View>"""
+
+
+def as_task(picture: bytes) -> bytes:
+    """Return a body as Label Studio sends it, with a picture that it does not have itself."""
+    task = {"data": {"image": "data:image/jpeg;base64," + in_base64(picture)}}
+    return json.dumps({"tasks": [task], "label_config": LABEL_CONFIG}).encode()
+
+
 def as_instance(picture: bytes) -> bytes:
     """Return a body as Vertex AI passes it on."""
     return json.dumps({"instances": [{"b64": in_base64(picture)}]}).encode()
@@ -90,6 +104,13 @@ ROUTES = {
     "huggingface, raw": Route("/", bytes, is_huggingface_error, key="inputs"),
     "kserve": Route(
         "/v2/models/resnet-tiny-imagenet/infer", kserve_body, is_kserve_error, key="inputs"
+    ),
+    "labelstudio": Route(
+        "/label-studio/predict",
+        as_task,
+        lambda body: set(body) == {"status", "detail"},
+        JSON,
+        "tasks",
     ),
     "photoprism": Route(
         "/api/v1/vision/labels",

@@ -16,6 +16,7 @@ from tests.web.protocols.test_hostile import ROUTES
 PATHS = {
     "huggingface": "/models/resnet-tiny-imagenet",
     "kserve": "/v2/repository/index",
+    "labelstudio": "/label-studio/setup",
     "photoprism": "/api/v1/vision/labels",
     "sagemaker": "/invocations",
     "torchserve": "/predictions/resnet-tiny-imagenet",
