@@ -57,7 +57,7 @@ def labels_in(file: Path) -> list[dict[str, str]]:
         if not any(isinstance(each, list) for each in named):
             return _numbered([str(name) for name in named])
         return [{"class_id": str(each[0]), "label": str(each[1])} for each in named]
-    except (OSError, ValueError, LookupError) as error:
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise PrepareError(f"{file} does not name the classes 0, 1, 2, ...: {error!r}") from error
 
 

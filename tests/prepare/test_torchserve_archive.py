@@ -77,7 +77,8 @@ def archive(file: Path, members: Members, **model: str | None) -> Path:
     manifest = json.dumps({"runtime": "python", "model": kept, "archiverVersion": "0.12.0"})
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as zip_:
         for name, content in ({MANIFEST: manifest, "model.py": CODE} | members).items():
-            zip_.writestr(name, content)
+            large = len(content) > 10_000_000  # random weights, which do not get smaller
+            zip_.writestr(name, content, zipfile.ZIP_STORED if large else None)
     return file
 
 
@@ -206,6 +207,15 @@ def test_other_networks_are_refused(tmp_path: Path) -> None:
 )
 def test_bad_manifests_are_refused(tmp_path: Path, manifest: str, why: str) -> None:
     assert why in refusal(archive(tmp_path / "a.mar", {MANIFEST: manifest}))
+
+
+@pytest.mark.parametrize(
+    "names", ["[" * 100_000, '{"0": ["a", "b"], "1": 5, "2": 6}', '{"1": "a"}', "\ud800", "[]"]
+)
+def test_bad_names_are_refused(weights: Path, tmp_path: Path, names: str) -> None:
+    content = names.encode("utf-8", "surrogatepass")
+    members: Members = {"densenet121.pth": weights.read_bytes(), NAMES_FILE: content}
+    assert "name" in refusal(archive(tmp_path / "a.mar", members))
 
 
 def test_weights_that_are_not_there_are_missed(tmp_path: Path) -> None:
