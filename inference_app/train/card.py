@@ -55,7 +55,7 @@ Whether the base model was trained on any of them is not known here: see its car
 {len(split.training)} pictures to train on, {figures.pictures} to validate with, and
 {figures.skipped} that could not be read.
 
-Classes: {", ".join(each.label for each in split.labels)}.
+Classes: {", ".join(each.label.split(",")[0] for each in split.labels)}.
 
 ## Settings
 
