@@ -91,6 +91,8 @@ def _for_torch(original: Original, folder: Path, _precision: str) -> Infer:
     if original.save is None:
         raise PrepareError("only models in Hugging Face format are served with --engine torch")
     original.save(folder)
+    for file in folder.iterdir():  # safetensors writes for its owner alone; another may serve
+        file.chmod(0o644)
     written = PreparedModel(
         folder=folder,
         name=folder.name,

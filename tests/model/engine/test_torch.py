@@ -51,6 +51,10 @@ def pixels(model: PreparedModel) -> Pixels:
     return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
 
 
+def test_another_user_may_serve_what_was_prepared(made: Path) -> None:
+    assert all(file.stat().st_mode & 0o044 == 0o044 for file in made.iterdir())
+
+
 def test_a_prepared_model_holds_weights_that_are_no_pickle(made: Path) -> None:
     names = {path.name for path in made.iterdir()}
     assert names == {
