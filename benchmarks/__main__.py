@@ -82,6 +82,15 @@ def measure_together() -> None:
     _write("together", together.measure(models.random_resnet_50()))
 
 
+@cli.command("torch")
+@model_option
+def measure_torch(model: str) -> None:
+    """Measure the engine torch against bare torch."""
+    from benchmarks import models, torch_engine
+
+    _write(f"torch-{model}", torch_engine.measure(models.random_for_torch(model)))
+
+
 @cli.command("growth")
 def measure_growth() -> None:
     """Measure throughput and memory by workers and megapixels."""

@@ -47,6 +47,16 @@ def random_int8(name: str) -> Path:
     return folder
 
 
+def random_for_torch(name: str) -> Path:
+    """Prepare the random model `name` for the engine torch; return its folder."""
+    RANDOM[name]()  # saves the source
+    folder = FOLDER / f"random-{name}-torch"
+    wish = (str(source(name)), None, "auto", folder.name)
+    if not is_prepared(folder, *wish, engine="torch"):
+        prepare_model(wish[0], folder, *wish[1:], _report, engine="torch")
+    return folder
+
+
 def _prepared(name: str, save: Callable[[Path], None]) -> Path:
     folder, torch_model = FOLDER / f"random-{name}", source(name)
     if not torch_model.exists():
