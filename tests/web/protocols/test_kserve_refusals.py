@@ -21,7 +21,7 @@ def changed(**fields: Any) -> dict[str, Any]:
 
 
 Wrong = tuple[Callable[[], tuple[object, bytes | None]], str]
-NO_TENSOR = "The JSON is not an inference request"
+NO_TENSOR = "The JSON is not what this path takes"
 LAYOUT = r"must be BYTES \[N\] or UINT8 \[N, 128, 128, 3\] or FP32 \[N, 3, 128, 128\]"
 WRONG: dict[str, Wrong] = {
     "nothing": (lambda: (b"", None), "The JSON cannot be read"),
