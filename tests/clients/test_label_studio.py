@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests.clients.conftest import Unready
 from tests.clients.environment import python
 from tests.conftest import ESPRESSO
 from tests.support.server import Server, environment, free_port, serving, wait_until
@@ -118,7 +119,7 @@ def backend(studio: Studio, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield server
 
 
-def connect(studio: Studio, backend: Server, label_config: str = CONFIG) -> int:
+def connect(studio: Studio, backend: Server | Unready, label_config: str = CONFIG) -> int:
     """Make a project, and connect the backend to it; return the project's id."""
     project = {"title": "pictures", "label_config": label_config}
     number: int = studio.post("projects/", json=project)["id"]
@@ -159,3 +160,11 @@ def test_more_tasks_than_a_request_may_hold_get_theirs(studio: Studio, backend: 
 def test_choices_that_the_model_does_not_know_are_refused(studio: Studio, backend: Server) -> None:
     with pytest.raises(AssertionError, match="400"):
         connect(studio, backend, CONFIG.replace("Espresso", "x").replace("flagpole", "y"))
+
+
+def test_a_server_that_is_not_ready_is_asked_again_as_it_says(
+    studio: Studio, unready: Unready
+) -> None:
+    with pytest.raises(AssertionError, match="health check failed"):
+        connect(studio, unready)
+    assert unready.paths == ["/label-studio/health"] * 3

@@ -79,7 +79,9 @@ def test_of_more_tasks_than_pictures_the_first_alone_is_answered(
         ({"tasks": [{"data": {"image": "/data/upload/1/a.jpg"}}]}, 400, "LABEL_STUDIO_URL"),
         ({"tasks": [[""] * 50_000]}, 413, "first task"),
         ({"tasks": ["", [""] * 50_000]}, 400, "Expected `object`"),
-        ({"label_config": None}, 400, "label_config"),
+        ({"label_config": None}, 400, "Expected `str`"),
+        ({"label_config": " " * 200_001}, 413, "label config"),
+        ({"label_config": " " * 1_200_001}, 413, "label config"),
         ({"label_config": "<View"}, 400, "not XML"),
     ],
 )

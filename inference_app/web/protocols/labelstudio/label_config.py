@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import msgspec
+
 from inference_app.errors import BadRequest, TooLarge
 from inference_app.model.classifier import Answer
 from inference_app.model.prepared import Label
@@ -25,6 +27,13 @@ class LabelConfig:
     to_name: str
     key: str
     choices: Mapping[str, str]
+
+    @classmethod
+    def of_json(cls, text: bytes) -> "LabelConfig":
+        """Read it out of a JSON string; raises as `parse` does, and msgspec's ValidationError."""
+        if len(text) > 6 * MAX_LENGTH:  # an escape has 6 bytes; a long one is not even decoded
+            raise TooLarge(f"The label config has more than {MAX_LENGTH} characters.")
+        return cls.parse(msgspec.json.decode(text, type=str))
 
     @classmethod
     def parse(cls, text: str) -> "LabelConfig":

@@ -24,7 +24,7 @@ class _Task(msgspec.Struct):
 
 
 class _Body(msgspec.Struct):
-    label_config: str
+    label_config: msgspec.Raw
     tasks: msgspec.Raw
 
 
@@ -51,7 +51,7 @@ class Tasks:
 def read_tasks(request: Request, max_pictures: int) -> Tasks:
     """Read the tasks, and fetch their pictures; raises an error if there is none of any."""
     body = parse(read_body(request), _Body, marks=())  # which takes the tasks as text
-    config = LabelConfig.parse(body.label_config)
+    config = LabelConfig.of_json(bytes(body.label_config))
     config.match(journey.ready_model().labels)
     tasks = _tasks(bytes(body.tasks), max_pictures)
     del body
