@@ -20,7 +20,7 @@ CLIENTS = (1, 4, 16, 64)
 ROUNDS = 5
 P99_MS = 15.0
 RATES = tuple(10 * 1.2**step for step in range(20))  # of a Poisson process, requests/s
-REQUESTS_S = 10  # at each rate: 100 requests at the lowest, whose p99 is the slowest
+RATE_SECONDS = 10.0  # seconds at each rate: of 100 requests at the lowest the p99 is the slowest
 
 
 def measure(forms: dict[str, Path], source: Path, seconds: int) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def highest_rate(running: Running, photos: list[bytes]) -> float:
     best, rng = 0.0, np.random.default_rng(0)
     posts = [running.server.encode(photo) for photo in photos]
     for rate in RATES:
-        moments = queueing.poisson(rng, rate, round(rate * REQUESTS_S)).tolist()
+        moments = queueing.poisson(rng, rate, round(rate * RATE_SECONDS)).tolist()
         responses = open_loop.post_at(moments, running.url, posts, running.server.content_type)
         failed = any(status != 200 for status, _ in responses)
         if failed or open_loop.percentile([took for _, took in responses], 99) >= P99_MS:
