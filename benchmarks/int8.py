@@ -1,7 +1,7 @@
 """int8 beside bf16: the same network through the whole stack, NGINX and Gunicorn.
 
 Both are served at the same time and loaded in turn, so that the ratios hold on a machine whose
-speed drifts.
+speed drifts. On one that others use too, the CPU time of a picture says more than images/s.
 """
 
 import statistics
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import machine, open_loop, ours, pictures, queueing
+from benchmarks import machine, open_loop, ours, pictures, processes, queueing
 from benchmarks.peers.report import table as markdown
 from benchmarks.serving import Plan, Running
 from benchmarks.wrk import Load
@@ -48,22 +48,38 @@ def measure(forms: dict[str, Path], source: Path, seconds: int) -> dict[str, Any
 
 def _in_turn(running: dict[str, Running], clients: int, seconds: int) -> dict[str, Any]:
     rounds = [
-        {name: each.load(clients, seconds) for name, each in running.items()} for _ in range(ROUNDS)
+        {name: _loaded(each, clients, seconds) for name, each in running.items()}
+        for _ in range(ROUNDS)
     ]
     first, other = running
-    ratios = [each[other].images_per_s / each[first].images_per_s for each in rounds]
+    ratios = [each[other][0].images_per_s / each[first][0].images_per_s for each in rounds]
+    cpu_ratios = [each[first][1] / each[other][1] for each in rounds]
     return {name: _summary([each[name] for each in rounds]) for name in running} | {
         "ratios": [round(ratio, 3) for ratio in ratios],
         "ratio": round(statistics.median(ratios), 3),
+        "cpu_ratio": round(statistics.median(cpu_ratios), 3),
     }
 
 
-def _summary(loads: list[Load]) -> dict[str, Any]:
+def _loaded(running: Running, clients: int, seconds: int) -> tuple[Load, float]:
+    """Return a load, and the CPU time in ms of all processes for each of its responses."""
+    before = _cpu_seconds(running)
+    load = running.load(clients, seconds)
+    return load, 1000 * (_cpu_seconds(running) - before) / max(1, load.answers)
+
+
+def _cpu_seconds(running: Running) -> float:
+    return processes.cpu_seconds(processes.family(running.process.pid, running.mark))
+
+
+def _summary(rounds: list[tuple[Load, float]]) -> dict[str, Any]:
     """Return medians, and the images/s of each round."""
+    loads = [load for load, _ in rounds]
     return {
         "images_per_s": statistics.median(load.images_per_s for load in loads),
         "p50_ms": statistics.median(load.p50_ms or 0.0 for load in loads),
         "p99_ms": statistics.median(load.p99_ms or 0.0 for load in loads),
+        "cpu_ms": round(statistics.median(cpu_ms for _, cpu_ms in rounds), 2),
         "errors": sum(load.errors for load in loads),
         "rounds": [load.images_per_s for load in loads],
     }
@@ -86,13 +102,20 @@ def highest_rate(running: Running, photos: list[bytes]) -> float:
 def table(results: dict[str, Any]) -> str:
     """Return the figures by clients in Markdown."""
     names = [name for name in next(iter(results["clients"].values())) if "ratio" not in name]
-    head = ["clients", *(f"{name}: images/s, p50, p99 in ms" for name in names), "ratio"]
+    head = ["clients", *(f"{name}: images/s; p50, p99, CPU in ms" for name in names)]
+    head += ["images/s, ratio", "CPU, ratio"]
     rows = [
-        [clients, *(_cell(found[name]) for name in names), f"{found['ratio']:.2f}"]
+        [
+            clients,
+            *(_cell(found[name]) for name in names),
+            f"{found['ratio']:.2f}",
+            f"{found['cpu_ratio']:.2f}",
+        ]
         for clients, found in results["clients"].items()
     ]
     return markdown(head, rows)
 
 
 def _cell(found: dict[str, Any]) -> str:
-    return f"{found['images_per_s']:.1f}, {found['p50_ms']:.1f}, {found['p99_ms']:.1f}"
+    times = f"{found['p50_ms']:.1f}, {found['p99_ms']:.1f}, {found['cpu_ms']:.1f}"
+    return f"{found['images_per_s']:.1f}; {times}"

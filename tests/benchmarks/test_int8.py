@@ -16,11 +16,18 @@ class Measured:
     server = STACK
 
     def __init__(self, rates: list[float], url: str = "") -> None:
-        self._rates, self.url = iter(rates), url
+        self._rates, self.url, self.cpu_seconds = iter(rates), url, 0.0
 
     def load(self, clients: int, _seconds: int) -> Load:
-        """Return the next."""
-        return Load(clients, 10, next(self._rates), 8.0, 12.5, 1, 1, 0.01)
+        """Return the next, whose 10 responses take all the time of one core."""
+        rate = next(self._rates)
+        self.cpu_seconds += 10 / rate
+        return Load(clients, 10, rate, 8.0, 12.5, 1, 1, 0.01)
+
+
+@pytest.fixture(autouse=True)
+def _cpu_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(int8, "_cpu_seconds", lambda running: running.cpu_seconds)
 
 
 def in_turn(**rates: list[float]) -> dict[str, Any]:
@@ -31,7 +38,8 @@ def in_turn(**rates: list[float]) -> dict[str, Any]:
 def test_ratios_are_of_loads_that_followed_each_other() -> None:
     found = in_turn(bf16=[10, 10, 20, 20, 20], int8=[20, 19, 36, 60, 41])
     assert found["ratios"] == [2.0, 1.9, 1.8, 3.0, 2.05]
-    assert found["ratio"] == 2.0
+    assert found["ratio"] == found["cpu_ratio"] == 2.0
+    assert found["bf16"]["cpu_ms"] == 50
     assert found["int8"]["images_per_s"] == 36
     assert found["bf16"]["errors"] == 10
 
@@ -39,7 +47,7 @@ def test_ratios_are_of_loads_that_followed_each_other() -> None:
 def test_the_table_has_a_row_for_each_number_of_clients() -> None:
     found = in_turn(bf16=[10.0] * 5, int8=[19.0] * 5)
     *_, row = int8.table({"clients": {"4": found}}).splitlines()
-    assert row == "| 4 | 10.0, 8.0, 12.5 | 19.0, 8.0, 12.5 | 1.90 |"
+    assert row == "| 4 | 10.0; 8.0, 12.5, 100.0 | 19.0; 8.0, 12.5, 52.6 | 1.90 | 1.90 |"
 
 
 @pytest.mark.parametrize(
