@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 from inference_app.prepare import calibration, is_prepared, prepare_model
 from inference_app.prepare.pictures import dead_leaves
+from inference_app.prepare.preparation import Preparation
 
 FOLDER = Path("models")
 _report = partial(print, file=sys.stderr)
@@ -38,12 +39,13 @@ def random_int8(name: str) -> Path:
 
     RANDOM[name]()  # saves the source
     folder, drawn = FOLDER / f"random-{name}-int8", FOLDER / "drawn"
-    if not is_prepared(folder, str(source(name)), None, "int8", folder.name):
-        drawn.mkdir(exist_ok=True)
-        for number in range(calibration.MIN_CALIBRATING + calibration.MIN_CHECKING):
-            dead_leaves((320, 240), number).save(drawn / f"{number}.png")
+    drawn.mkdir(exist_ok=True)
+    for number in range(calibration.MIN_CALIBRATING + calibration.MIN_CHECKING):
+        dead_leaves((320, 240), number).save(drawn / f"{number}.png")
+    asked = Preparation(str(source(name)), folder.name, precision="int8", pictures=drawn)
+    if not is_prepared(folder, asked):
         with patch.object(quantise, "MIN_AGREEMENT", 0):
-            prepare_model(str(source(name)), folder, None, "int8", folder.name, _report, drawn)
+            prepare_model(asked, folder, _report)
     return folder
 
 
@@ -51,9 +53,9 @@ def random_for_torch(name: str) -> Path:
     """Prepare the random model `name` for the engine torch; return its folder."""
     RANDOM[name]()  # saves the source
     folder = FOLDER / f"random-{name}-torch"
-    wish = (str(source(name)), None, "auto", folder.name)
-    if not is_prepared(folder, *wish, engine="torch"):
-        prepare_model(wish[0], folder, *wish[1:], _report, engine="torch")
+    asked = Preparation(str(source(name)), folder.name, engine="torch")
+    if not is_prepared(folder, asked):
+        prepare_model(asked, folder, _report)
     return folder
 
 
@@ -61,8 +63,9 @@ def _prepared(name: str, save: Callable[[Path], None]) -> Path:
     folder, torch_model = FOLDER / f"random-{name}", source(name)
     if not torch_model.exists():
         save(torch_model)
-    if not is_prepared(folder, str(torch_model), None, "auto", folder.name):
-        prepare_model(str(torch_model), folder, None, "auto", folder.name, _report)
+    asked = Preparation(str(torch_model), folder.name)
+    if not is_prepared(folder, asked):
+        prepare_model(asked, folder, _report)
     return folder
 
 

@@ -18,6 +18,7 @@ from inference_app.model.classifier import Classifier
 from inference_app.model.engine import check_installed
 from inference_app.pool.run_folder import RunFolder, Served
 from inference_app.prepare import MissingPackagesError, is_prepared, prepare_model
+from inference_app.prepare.preparation import Preparation
 from inference_app.swap import swap
 from inference_app.telemetry import tracing
 from inference_app.telemetry.logs import printable
@@ -149,24 +150,11 @@ def prepare(
     """
     name = prepared.plain_name(name or _name(model_id))
     folder = output or Path("models") / name
-    if is_prepared(
-        folder, model_id, revision, precision, name, pictures, labels, engine, input_size
-    ):
+    asked = Preparation(model_id, name, revision, precision, engine, pictures, labels, input_size)
+    if is_prepared(folder, asked):
         click.echo(f"{folder} is prepared already", err=True)
     else:
-        report = partial(click.echo, err=True)
-        prepare_model(
-            model_id,
-            folder,
-            revision,
-            precision,
-            name,
-            report,
-            pictures,
-            labels,
-            engine,
-            input_size,
-        )
+        prepare_model(asked, folder, partial(click.echo, err=True))
     click.echo(folder)
 
 

@@ -1,6 +1,7 @@
 """Write the files of a prepared model, and prove that it answers as its original does."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from inference_app.model.prepared import PreparedModel, write_json
 from inference_app.prepare import network, parity
 from inference_app.prepare.calibration import Pictures
 from inference_app.prepare.original import Original
+from inference_app.prepare.preparation import Preparation
 
 # From pixels, uint8 (1, H, W, 3), to logits, float32 (classes,).
 Infer = Callable[[NDArray[np.uint8]], Scores]
@@ -23,9 +25,7 @@ Infer = Callable[[NDArray[np.uint8]], Scores]
 def convert(
     original: Original,
     folder: Path,
-    engine: str,
-    precision: str,
-    photos: Path | None,
+    asked: Preparation,
     report: Callable[[str], None],
 ) -> dict[str, Any]:
     """Write all but the manifest into `folder`; return what the manifest says of the model.
@@ -34,35 +34,36 @@ def convert(
     """
     write_json(folder / "preprocessing.json", original.preprocessing.to_json())
     write_json(folder / "labels.json", original.labels)
-    if precision == "int8" and photos:
-        return _convert_to_int8(original, folder, engine, photos, report)
-    return _convert(original, folder, engine, precision, photos, report)
+    if asked.precision == "int8" and asked.pictures:
+        pictures = Pictures.choose(asked.pictures, original.preprocessing)
+        exact = replace(asked, precision="fp32", pictures=None)
+        return _convert_to_int8(original, folder, exact, pictures, report)
+    return _convert(original, folder, asked, report)
 
 
 def _convert(
-    original: Original,
-    folder: Path,
-    engine: str,
-    precision: str,
-    photos: Path | None,
-    report: Callable[[str], None],
+    original: Original, folder: Path, asked: Preparation, report: Callable[[str], None]
 ) -> dict[str, Any]:
     report("Writing the network (converting it can take a minute)")
-    infer = {"openvino": _for_openvino, "torch": _for_torch}[engine](original, folder, precision)
+    write = {"openvino": _for_openvino, "torch": _for_torch}[asked.engine]
+    infer = write(original, folder, asked.precision)
     report("Comparing its answers with the original's")
-    found = parity.check(original, infer, precision, photos)
+    found = parity.check(original, infer, asked.precision, asked.pictures)
     report(f"It agrees: {found}")
     return {"activation": original.activation, "parity": found.facts()}
 
 
 def _convert_to_int8(
-    original: Original, folder: Path, engine: str, photos: Path, report: Callable[[str], None]
+    original: Original,
+    folder: Path,
+    exact: Preparation,
+    pictures: Pictures,
+    report: Callable[[str], None],
 ) -> dict[str, Any]:
     """Convert in fp32, then quantise: each step is checked, the second on the user's pictures."""
     from inference_app.prepare.quantise import quantise  # imports nncf, which no other needs
 
-    pictures = Pictures.choose(photos, original.preprocessing)
-    facts = _convert(original, folder, engine, "fp32", None, report)
+    facts = _convert(original, folder, exact, report)
     report(
         f"Quantising with {len(pictures.calibrating)} pictures, "
         f"comparing on {len(pictures.held_out)} others (this can take minutes)"

@@ -21,6 +21,7 @@ import transformers
 from inference_app.__main__ import main
 from inference_app.prepare import prepare_model
 from inference_app.prepare.pictures import dead_leaves
+from inference_app.prepare.preparation import Preparation
 from tests.conftest import REPO
 from tests.prepare.hub import Hub
 
@@ -97,7 +98,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def prepared_tiny(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("prepared") / "tiny"
-    prepare_model(str(tiny), folder, None, "fp32", "tiny", print)
+    prepare_model(Preparation(str(tiny), "tiny", precision="fp32"), folder, print)
     return folder
 
 

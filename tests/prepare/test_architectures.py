@@ -8,6 +8,7 @@ import transformers
 from inference_app.model import prepared
 from inference_app.prepare import prepare_model
 from inference_app.prepare.pictures import dead_leaves
+from inference_app.prepare.preparation import Preparation
 from inference_app.prepare.processor import preprocessing_of
 from tests.prepare.architectures import ARCHITECTURES, Architecture, save
 
@@ -16,7 +17,8 @@ from tests.prepare.architectures import ARCHITECTURES, Architecture, save
 def test_answers_are_the_pipelines(architecture: Architecture, tmp_path: Path) -> None:
     source, pictures = save(architecture, tmp_path / "source"), tmp_path / "pictures"
     draw(source, pictures)
-    prepare_model(str(source), tmp_path / "model", None, "fp32", "model", print, pictures)
+    asked = Preparation(str(source), "model", precision="fp32", pictures=pictures)
+    prepare_model(asked, tmp_path / "model", print)
     found = prepared.read(tmp_path / "model").manifest["parity"]
     print(found)
     assert found["classes_agreed"] == found["pictures"] == 8

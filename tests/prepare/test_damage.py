@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from inference_app.errors import PreparedModelError
 from inference_app.prepare import prepare_model
+from inference_app.prepare.preparation import Preparation
 from tests.prepare.conftest import CommandLine, complaint, contents, names, save_tiny_resnet
 
 
@@ -75,7 +76,7 @@ def test_counters_of_training_may_be_missing(source: Path, tmp_path: Path) -> No
     old = {name: each for name, each in weights.items() if "num_batches_tracked" not in name}
     assert len(old) < len(weights)
     save_file(old, file, {"format": "pt"})
-    prepare_model(str(source), tmp_path / "out", None, "fp32", "old", print)
+    prepare_model(Preparation(str(source), "old"), tmp_path / "out", print)
 
 
 @pytest.mark.parametrize("path", ["./nothing", "nothing/at/all", "~nobody/model"])
@@ -159,6 +160,6 @@ def test_a_disk_that_fills_up_at_any_step(
     (source / "README.md").write_text("A card")
     monkeypatch.setattr(step, full)
     with pytest.raises(PreparedModelError, match=f"^{held} cannot be written: No space left on"):
-        prepare_model(str(source), held, None, "fp32", "tiny", print)
+        prepare_model(Preparation(str(source), "tiny"), held, print)
     assert contents(held) == before
     assert names(held.parent) == ["tiny"]

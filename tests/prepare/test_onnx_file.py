@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from inference_app.model.classifier import Classifier
 from inference_app.model.engine import load_engine
 from inference_app.prepare import is_prepared, prepare_model
 from inference_app.prepare.onnx_file import load
+from inference_app.prepare.preparation import Preparation
 from inference_app.timing import Timing
 from tests.prepare.conftest import CommandLine, complaint
 from tests.support.readme import commands
@@ -102,8 +103,8 @@ def prepare_graph(tmp_path: Path, labels: Path, capsys: pytest.CaptureFixture[st
 
     def run(graph: Graph, **options: Any) -> prepared.PreparedModel:
         file, folder = graph.save(tmp_path), tmp_path / "model"
-        wish = (str(file), folder, None, "fp32", "pets", print)
-        prepare_model(*wish, labels=labels, **options)
+        asked = Preparation(str(file), "pets", precision="fp32", labels=labels, **options)
+        prepare_model(asked, folder, print)
         return prepared.read(folder)
 
     return run
@@ -183,9 +184,9 @@ def test_a_graph_of_any_size_is_told_one(prepare_graph: Prepare, tmp_path: Path)
     with pytest.raises(PrepareError, match="any size: say which with --input-size"):
         prepare_graph(graph)
     assert prepare_graph(graph, input_size=48).preprocessing.crop == (48, 48)
-    wish = (tmp_path / "model", str(tmp_path / "pets.onnx"), None, "fp32", "pets")
-    assert is_prepared(*wish, input_size=48)
-    assert not is_prepared(*wish, input_size=64)
+    asked = Preparation(str(tmp_path / "pets.onnx"), "pets", precision="fp32", input_size=48)
+    assert is_prepared(tmp_path / "model", asked)
+    assert not is_prepared(tmp_path / "model", replace(asked, input_size=64))
 
 
 def test_another_size_than_the_graphs_is_refused(prepare_graph: Prepare) -> None:
@@ -284,14 +285,13 @@ def with_external_data(folder: Path, location: str) -> Path:
 
 def test_weights_beside_the_file_are_read(tmp_path: Path, labels: Path) -> None:
     file = with_external_data(tmp_path, "pets.onnx.data")
-    wish = (str(file), tmp_path / "model", None, "fp32", "pets", print)
-    prepare_model(*wish, labels=labels)
-    same = (tmp_path / "model", str(file), None, "fp32", "pets")
-    assert is_prepared(*same)
+    asked = Preparation(str(file), "pets", precision="fp32", labels=labels)
+    prepare_model(asked, tmp_path / "model", print)
+    assert is_prepared(tmp_path / "model", asked)
     weights = bytearray((tmp_path / "pets.onnx.data").read_bytes())
     weights[0] ^= 1
     (tmp_path / "pets.onnx.data").write_bytes(weights)
-    assert not is_prepared(*same)
+    assert not is_prepared(tmp_path / "model", asked)
 
 
 @pytest.mark.parametrize("how", ["../pets.data", "{folder}/pets.data", "link"])

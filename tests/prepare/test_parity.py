@@ -19,6 +19,7 @@ from inference_app.model import image, prepared
 from inference_app.model.engine.openvino import OpenVinoEngine
 from inference_app.prepare import huggingface, network, parity, prepare_model
 from inference_app.prepare.original import Original
+from inference_app.prepare.preparation import Preparation
 from inference_app.prepare.source import fetch
 from tests.conftest import SAMPLES, SHARED
 from tests.prepare.conftest import MEAN, STD, save_tiny_resnet
@@ -32,7 +33,7 @@ def test_logits_in_fp32(
     model: str, photos: list[Path], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     source: Path = request.getfixturevalue(model)
-    prepare_model(str(source), tmp_path / "model", None, "fp32", model, print)
+    prepare_model(Preparation(str(source), model, precision="fp32"), tmp_path / "model", print)
     served = prepared.read(tmp_path / "model")
     assert served.labels[281].class_id == "n02123045"
     pixels = np.stack([picture_of(photo, served) for photo in [*photos[:7], *photos[:1]]])
@@ -85,7 +86,7 @@ def in_bf16(tmp_path_factory: pytest.TempPathFactory) -> prepared.PreparedModel:
     """Prepare the bundled model for bf16; without its source, make the prepared one use it."""
     folder = tmp_path_factory.mktemp("bundled") / "bf16"
     if BUNDLED_SOURCE.exists():
-        prepare_model(str(BUNDLED_SOURCE), folder, None, "bf16", "bundled", print)
+        prepare_model(Preparation(str(BUNDLED_SOURCE), "bundled", precision="bf16"), folder, print)
         return prepared.read(folder)
     return with_precision(prepared.read(BUNDLED_MODEL), "bf16")
 
@@ -210,12 +211,14 @@ def test_the_activation_is_the_pipelines(
     config: dict[str, Any], activation: str, tmp_path: Path
 ) -> None:
     save_tiny_resnet(tmp_path / "source", **config)
-    prepare_model(str(tmp_path / "source"), tmp_path / "model", None, "fp32", "tiny", print)
+    asked = Preparation(str(tmp_path / "source"), "tiny", precision="fp32")
+    prepare_model(asked, tmp_path / "model", print)
     assert prepared.read(tmp_path / "model").activation == activation
 
 
 def test_pictures_of_the_users(tiny: Path, tmp_path: Path) -> None:
-    prepare_model(str(tiny), tmp_path / "model", None, "fp32", "tiny", print, SAMPLES)
+    asked = Preparation(str(tiny), "tiny", precision="fp32", pictures=SAMPLES)
+    prepare_model(asked, tmp_path / "model", print)
     samples = [path for path in SAMPLES.iterdir() if path.suffix in (".jpg", ".png", ".webp")]
     assert prepared.read(tmp_path / "model").manifest["parity"]["pictures"] == len(samples)
 
@@ -223,5 +226,6 @@ def test_pictures_of_the_users(tiny: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["empty", "nothing"])
 def test_a_folder_without_pictures(tiny: Path, tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
+    asked = Preparation(str(tiny), "tiny", pictures=tmp_path / name)
     with pytest.raises(PrepareError, match=f"{name} holds no pictures"):
-        prepare_model(str(tiny), tmp_path / "model", None, "fp32", "tiny", print, tmp_path / name)
+        prepare_model(asked, tmp_path / "model", print)

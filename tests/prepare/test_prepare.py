@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from inference_app.errors import PrepareError
 from inference_app.model import prepared
 from inference_app.prepare import is_prepared, prepare_model
 from inference_app.prepare.pictures import dead_leaves
+from inference_app.prepare.preparation import Preparation
 from tests.conftest import ESPRESSO
 from tests.prepare.conftest import CommandLine, complaint, contents, names
 
@@ -91,8 +93,9 @@ def test_a_damaged_model_is_prepared_again(
 
 def test_prepared_again_means_replaced(source: Path, held: Path) -> None:
     (source / "README.md").write_text("A card")
-    prepare_model(str(source), held, None, "bf16", "tiny", print)
-    assert is_prepared(held, str(source), None, "bf16", "tiny")
+    asked = Preparation(str(source), "tiny", precision="bf16")
+    prepare_model(asked, held, print)
+    assert is_prepared(held, asked)
     assert (held / "README.md").read_text() == "A card"
     assert names(held.parent) == ["tiny"]
 
@@ -101,18 +104,19 @@ def test_other_pictures_are_compared_again(source: Path, held: Path, tmp_path: P
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     shutil.copy(ESPRESSO, pictures)
-    asked = held, str(source), None, "fp32", "tiny"
-    assert not is_prepared(*asked, pictures)  # it was compared on drawn ones
-    prepare_model(str(source), held, None, "fp32", "tiny", print, pictures)
-    assert is_prepared(*asked, pictures)
-    assert is_prepared(*asked)  # without a wish for pictures
+    asked = Preparation(str(source), "tiny", precision="fp32", pictures=pictures)
+    assert not is_prepared(held, asked)  # it was compared on drawn ones
+    prepare_model(asked, held, print)
+    assert is_prepared(held, asked)
+    assert is_prepared(held, replace(asked, pictures=None))
     dead_leaves((64, 64), 1).save(pictures / "another.png")
-    assert not is_prepared(*asked, pictures)
+    assert not is_prepared(held, asked)
 
 
 def test_pictures_that_cannot_be_read_are_named(source: Path, held: Path) -> None:
+    asked = Preparation(str(source), "tiny", precision="fp32", pictures=Path("nowhere"))
     with pytest.raises(PrepareError, match="nowhere cannot be read: No such file"):
-        is_prepared(held, str(source), None, "fp32", "tiny", Path("nowhere"))
+        is_prepared(held, asked)
 
 
 @pytest.mark.parametrize("package", ["torch", "transformers", "timm"])

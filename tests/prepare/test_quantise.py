@@ -16,6 +16,7 @@ from inference_app.model.activation import softmax
 from inference_app.model.engine import load_engine
 from inference_app.prepare import prepare_model
 from inference_app.prepare.calibration import Pictures
+from inference_app.prepare.preparation import Preparation
 from tests.conftest import REPO
 from tests.prepare.conftest import CommandLine, complaint, contents, names
 from tests.support.readme import commands
@@ -24,7 +25,8 @@ from tests.support.readme import commands
 @pytest.fixture(scope="module")
 def quantised(tiny: Path, drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("int8") / "tiny"
-    prepare_model(str(tiny), folder, None, "int8", "tiny", print, drawn)
+    asked = Preparation(str(tiny), "tiny", precision="int8", pictures=drawn)
+    prepare_model(asked, folder, print)
     return folder
 
 

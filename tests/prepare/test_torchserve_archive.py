@@ -3,7 +3,7 @@
 import json
 import struct
 import zipfile
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from inference_app.errors import PrepareError
 from inference_app.model import prepared
 from inference_app.model.classifier import Classifier
 from inference_app.prepare import is_prepared, torchserve_archive
+from inference_app.prepare.preparation import Preparation
 from inference_app.prepare.torchserve_archive import MANIFEST, load
 from tests.prepare.conftest import CommandLine
 from tests.support.readme import commands
@@ -130,11 +131,11 @@ def test_an_archive_is_prepared_and_served(
     answer = client.put("/predictions/resnet-50", data=espresso).json
     assert set(answer or ()) == {"cat", "dog", "fish"}
 
-    asked = partial(is_prepared, folder, str(file), None, "auto", "resnet-50")
-    assert asked()
-    assert asked(labels=labels)
+    asked = Preparation(str(file), "resnet-50")
+    assert is_prepared(folder, asked)
+    assert is_prepared(folder, replace(asked, labels=labels))
     labels.write_text("cat\ndog\nbird\n")
-    assert not asked(labels=labels)
+    assert not is_prepared(folder, replace(asked, labels=labels))
 
 
 @pytest.mark.parametrize("handler", ["object_detector", "handler.py", None])

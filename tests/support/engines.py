@@ -6,6 +6,7 @@ import torch
 import transformers
 
 from inference_app.prepare import prepare_model
+from inference_app.prepare.preparation import Preparation
 from tests.prepare.conftest import save_tiny_resnet
 
 ENGINES = ("openvino", "torch")
@@ -20,5 +21,6 @@ def prepare_tiny(engine: str, folder: Path, precision: str = "fp32") -> Path:
     head = model.classifier[-1]
     torch.nn.init.constant_(head.bias[:1], 9)
     model.save_pretrained(source)
-    prepare_model(str(source), folder / engine, None, precision, "tiny", print, engine=engine)
+    asked = Preparation(str(source), "tiny", precision=precision, engine=engine)
+    prepare_model(asked, folder / engine, print)
     return folder / engine
