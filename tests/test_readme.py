@@ -17,6 +17,7 @@ from tests.support.readme import commands, table_rows
 RUN_IN = {
     "Start": "conftest.py",  # run_local.sh: the fixture `local`; run_tests.sh runs this
     "Send a picture": "stack/test_readme.py",
+    "Clients of other servers": "stack/test_readme.py",
     "Models": "stack/test_readme.py",
     "Docker": "stack/test_readme.py",
 }

@@ -28,7 +28,9 @@ def folder(local: Stack) -> Path:
     return local.checkout
 
 
-@pytest.mark.parametrize("line", commands()["Send a picture"])
+@pytest.mark.parametrize(
+    "line", commands()["Send a picture"] + commands()["Clients of other servers"]
+)
 def test_sending_a_picture(local: Stack, folder: Path, line: str) -> None:
     answer = run(line.replace("http://localhost:8080", local.url), folder, local.environment)
     assert "espresso" in answer
