@@ -1,5 +1,7 @@
 """The probes, before and after the model is there."""
 
+import io
+
 import pytest
 from flask import Flask
 
@@ -27,7 +29,8 @@ def test_a_process_lives_before_its_model_is_loaded(loading: Flask) -> None:
 def test_nothing_is_classified_before_the_model_is_loaded(
     loading: Flask, espresso: bytes, method: str, path: str
 ) -> None:
-    response = loading.test_client().open(path, method=method, data=espresso)
+    form = {"image": (io.BytesIO(espresso), "photo.jpg")}
+    response = loading.test_client().open(path, method=method, data=form)
     assert response.status_code == 503
     assert response.headers["Retry-After"] == "1"
     assert response.json is not None
