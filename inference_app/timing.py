@@ -15,7 +15,7 @@ class StageTiming(NamedTuple):
 
 
 class Timing:
-    """The stages of one request, in order; with several pictures, each has its own."""
+    """The stages of one request; of several pictures, each has its own, side by side."""
 
     def __init__(self) -> None:
         self.start = time.perf_counter()
